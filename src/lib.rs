@@ -1,0 +1,7 @@
+//! A Prometheus exporter for the usage of Tencent Cloud TRTC.
+
+pub mod clock;
+pub mod config;
+pub mod secret;
+pub mod tencent;
+pub mod usage;

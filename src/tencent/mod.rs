@@ -1,0 +1,12 @@
+//! The upstream as a protocol: which actions there are, how a request is signed, what an answer says, and the client
+//! that puts them on the wire. `sign` and `wire` are pure; nothing here decides when to ask or what usage adds up to.
+
+pub mod action;
+pub mod client;
+pub mod credentials;
+pub mod error;
+pub mod sign;
+pub mod wire;
+
+pub use action::Action;
+pub use error::{CallError, Class};

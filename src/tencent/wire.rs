@@ -1,0 +1,1 @@
+//! JSON of the upstream to [`Answer`](crate::usage::Answer) and back.

@@ -1,0 +1,37 @@
+//! What a scrape shows of one target: the ledger's figures, ready to be rendered.
+
+use super::{Media, TimeKey};
+
+/// The figures of one target at one instant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct View {
+    /// One entry per media, in the order of [`Media::ALL`].
+    pub series: Vec<SeriesView>,
+    /// TimeKey of the newest settled bucket; `None` until there is one.
+    pub bucket: Option<TimeKey>,
+    /// Seconds, in ms, by which already published buckets were raised.
+    pub revised_up_ms: u64,
+    /// Seconds, in ms, by which already published buckets were lowered.
+    pub revised_down_ms: u64,
+    /// Whether the last poll succeeded; `None` before the first one has ended.
+    pub up: Option<bool>,
+    /// When a poll last succeeded, Unix seconds.
+    pub last_success: Option<i64>,
+}
+
+/// The figures of one series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeriesView {
+    /// Its media.
+    pub media: Media,
+    /// The counter: usage credited so far.
+    pub total_ms: u64,
+    /// How far the counter is ahead of the upstream.
+    pub overcounted_ms: u64,
+    /// Usage in the newest settled bucket.
+    pub bucket_ms: u64,
+    /// Usage of today's Beijing date so far.
+    pub today_ms: u64,
+    /// Usage of yesterday's Beijing date.
+    pub yesterday_ms: u64,
+}
