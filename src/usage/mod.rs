@@ -3,12 +3,20 @@
 
 mod answer;
 mod beijing;
+mod day;
+mod ledger;
 mod media;
+mod settle;
+mod standing;
 mod target;
 mod view;
 
 pub use answer::{Answer, Rejected};
 pub use beijing::{BUCKET_SECONDS, Date, TimeKey};
+pub use day::{Column, Day};
+pub use ledger::{Ledger, Merged, Series, Settling, touched_dates};
 pub use media::Media;
+pub use settle::final_at;
+pub use standing::{Standing, Sums};
 pub use target::{App, Target};
 pub use view::{SeriesView, View};

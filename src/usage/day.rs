@@ -1,0 +1,207 @@
+//! One target's Beijing date: the upstream's last word on each of its buckets. It knows words, not credit: what a change
+//! is worth to the counter is the ledger's business.
+
+use chrono::{DateTime, Utc};
+
+use super::{Date, Media, TimeKey};
+
+/// Whether rows came with an answer for their own date, or strayed into the answer for another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    Own,
+    Stray,
+}
+
+/// A row on its way into a [`Day`]: second of the day, one value per column of the answer.
+pub(super) type Row<'a> = (u32, &'a [u64]);
+
+/// The last words on the buckets of one date. Buckets are kept by TimeKey, sorted; a word once heard stays until it is
+/// replaced.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Day {
+    /// When the upstream was last asked for this very date and answered.
+    asked_at: Option<DateTime<Utc>>,
+    seconds: Vec<u32>,
+    own: Vec<bool>,
+    columns: Vec<Column>,
+}
+
+/// One media of a [`Day`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Which media.
+    pub media: Media,
+    /// Whether an answer for this very date has spoken about it: from then on each change is worth its difference.
+    pub opened: bool,
+    /// One value per bucket of the day, in ms.
+    pub words_ms: Vec<u64>,
+}
+
+/// What absorbing rows changed in one column.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Change {
+    /// New sum minus old sum.
+    pub(super) growth_ms: i64,
+    /// Sum of the rises of buckets that were known before.
+    pub(super) raised_ms: u64,
+    /// Sum of the falls of buckets that were known before.
+    pub(super) lowered_ms: u64,
+}
+
+impl Change {
+    fn record(&mut self, old: Option<u64>, new: u64) {
+        let before = old.unwrap_or(0);
+        self.growth_ms += new as i64 - before as i64;
+        if old.is_some() {
+            self.raised_ms += new.saturating_sub(before);
+            self.lowered_ms += before.saturating_sub(new);
+        }
+    }
+}
+
+impl Day {
+    /// Puts a day together again from its parts, as storage kept them.
+    ///
+    /// Returns `None` when they cannot be a day: seconds not ascending or out of range, lengths that differ, a media twice.
+    pub fn from_parts(
+        asked_at: Option<DateTime<Utc>>,
+        seconds: Vec<u32>,
+        own: Vec<bool>,
+        columns: Vec<Column>,
+    ) -> Option<Self> {
+        let rows = seconds.len();
+        let ascending = seconds.windows(2).all(|pair| pair[0] < pair[1]);
+        let in_range = seconds.last().is_none_or(|&last| last < 86_400);
+        let even = own.len() == rows && columns.iter().all(|column| column.words_ms.len() == rows);
+        let distinct = columns.iter().enumerate().all(|(index, column)| {
+            columns[..index]
+                .iter()
+                .all(|other| other.media != column.media)
+        });
+        (ascending && in_range && even && distinct).then_some(Self {
+            asked_at,
+            seconds,
+            own,
+            columns,
+        })
+    }
+
+    /// When the upstream was last asked for this very date and answered.
+    pub fn asked_at(&self) -> Option<DateTime<Utc>> {
+        self.asked_at
+    }
+
+    /// Seconds of the day of all buckets, ascending.
+    pub fn seconds(&self) -> &[u32] {
+        &self.seconds
+    }
+
+    /// Per bucket, whether the word came with an answer for this very date.
+    pub fn own(&self) -> &[bool] {
+        &self.own
+    }
+
+    /// The media that were spoken about.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// Sum of all buckets of a media, in ms.
+    pub fn sum_ms(&self, media: Media) -> u64 {
+        self.column(media)
+            .map_or(0, |column| column.words_ms.iter().sum())
+    }
+
+    /// The word on one bucket, in ms; 0 when there is none.
+    pub fn word_ms(&self, key: TimeKey, media: Media) -> u64 {
+        let index = self.seconds.binary_search(&key.second_of_day());
+        match (index, self.column(media)) {
+            (Ok(index), Some(column)) => column.words_ms[index],
+            _ => 0,
+        }
+    }
+
+    /// The newest bucket at or before `limit` that this day, being the date `date`, has a word on.
+    pub(super) fn newest_until(&self, date: Date, limit: TimeKey) -> Option<TimeKey> {
+        let midnight = date.midnight();
+        let count = self
+            .seconds
+            .partition_point(|&second| midnight.plus_seconds(i64::from(second)) <= limit);
+        let second = *self.seconds.get(count.checked_sub(1)?)?;
+        Some(midnight.plus_seconds(i64::from(second)))
+    }
+
+    /// Whether an answer for this very date has spoken about `media`.
+    pub(super) fn is_open(&self, media: Media) -> bool {
+        self.column(media).is_some_and(|column| column.opened)
+    }
+
+    /// Marks that an answer for this very date has spoken about `media`, so that later changes count.
+    pub(super) fn open(&mut self, media: &[Media], asked_at: DateTime<Utc>) {
+        self.asked_at = Some(asked_at);
+        for &media in media {
+            let index = self.column_index(media);
+            self.columns[index].opened = true;
+        }
+    }
+
+    /// Takes in rows, sorted by second and each second once, and tells per column what changed and which buckets are new.
+    /// A stray row never replaces a word that came with an answer for this very date.
+    pub(super) fn absorb(
+        &mut self,
+        media: &[Media],
+        rows: &[Row<'_>],
+        origin: Origin,
+    ) -> (Vec<Change>, Vec<u32>) {
+        let columns: Vec<usize> = media
+            .iter()
+            .map(|&media| self.column_index(media))
+            .collect();
+        let mut changes = vec![Change::default(); media.len()];
+        let mut fresh = Vec::new();
+        for &(second, values) in rows {
+            let (index, known) = match self.seconds.binary_search(&second) {
+                Ok(index) if origin == Origin::Stray && self.own[index] => continue,
+                Ok(index) => (index, true),
+                Err(index) => {
+                    self.insert(index, second);
+                    fresh.push(second);
+                    (index, false)
+                }
+            };
+            self.own[index] |= origin == Origin::Own;
+            for ((&column, change), &value) in columns.iter().zip(&mut changes).zip(values) {
+                let word = &mut self.columns[column].words_ms[index];
+                change.record(known.then_some(*word), value);
+                *word = value;
+            }
+        }
+        (changes, fresh)
+    }
+
+    fn insert(&mut self, index: usize, second: u32) {
+        self.seconds.insert(index, second);
+        self.own.insert(index, false);
+        for column in &mut self.columns {
+            column.words_ms.insert(index, 0);
+        }
+    }
+
+    fn column(&self, media: Media) -> Option<&Column> {
+        self.columns.iter().find(|column| column.media == media)
+    }
+
+    fn column_index(&mut self, media: Media) -> usize {
+        self.columns
+            .iter()
+            .position(|column| column.media == media)
+            .unwrap_or_else(|| {
+                self.columns.push(Column {
+                    media,
+                    opened: false,
+                    words_ms: vec![0; self.seconds.len()],
+                });
+                self.columns.len() - 1
+            })
+    }
+}
