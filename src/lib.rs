@@ -3,5 +3,6 @@
 pub mod clock;
 pub mod config;
 pub mod secret;
+pub mod store;
 pub mod tencent;
 pub mod usage;

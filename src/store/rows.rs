@@ -1,0 +1,257 @@
+//! SQL: one function per thing that is read or written, between rows and the types of `usage`.
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+
+use super::SaveError;
+use super::codec;
+use crate::usage::{Date, Day, Ledger, Media, Series, Target, TimeKey};
+
+/// Key of a target's rows.
+pub(super) type TargetId = i64;
+
+/// A day with the bytes that it was read from, so that an unchanged one need not be written again.
+pub(super) struct KeptDay {
+    pub(super) day: Day,
+    pub(super) bytes: Vec<u8>,
+}
+
+pub(super) fn find_target(
+    connection: &Connection,
+    target: &Target,
+) -> Result<Option<TargetId>, SaveError> {
+    let mut statement = connection
+        .prepare_cached("SELECT id FROM target WHERE account = ?1 AND app = ?2 AND item = ?3")?;
+    Ok(statement
+        .query_row(identity(target), |row| row.get(0))
+        .optional()?)
+}
+
+pub(super) fn enter_target(
+    transaction: &Transaction<'_>,
+    target: &Target,
+) -> Result<TargetId, SaveError> {
+    if let Some(id) = find_target(transaction, target)? {
+        return Ok(id);
+    }
+    transaction
+        .prepare_cached("INSERT INTO target (account, app, item, raised_ms, lowered_ms) VALUES (?1, ?2, ?3, 0, 0)")?
+        .execute(identity(target))?;
+    Ok(transaction.last_insert_rowid())
+}
+
+fn identity(target: &Target) -> [String; 3] {
+    [
+        target.account.to_string(),
+        target.app.to_string(),
+        target.item.to_string(),
+    ]
+}
+
+/// The totals of a target and when a poll of it last succeeded.
+pub(super) fn load_ledger(
+    connection: &Connection,
+    id: TargetId,
+    target: &Target,
+) -> Result<(Ledger, Option<DateTime<Utc>>), SaveError> {
+    let damaged = |what| {
+        move || SaveError::Ledger {
+            target: target.to_string(),
+            what,
+        }
+    };
+    let mut ledger = Ledger::default();
+    let mut statement = connection.prepare_cached(
+        "SELECT floor, settled, raised_ms, lowered_ms, last_success FROM target WHERE id = ?1",
+    )?;
+    let (floor, last_success) = statement.query_row([id], |row| {
+        ledger.settled = row.get::<_, Option<i64>>(1)?.map(TimeKey::from_unix);
+        ledger.raised_ms = unsigned(row, 2)?;
+        ledger.lowered_ms = unsigned(row, 3)?;
+        Ok((
+            row.get::<_, Option<String>>(0)?,
+            row.get::<_, Option<i64>>(4)?,
+        ))
+    })?;
+    ledger.floor = floor
+        .map(|date| date.parse().map_err(|_| damaged("floor")()))
+        .transpose()?;
+    let mut statement = connection.prepare_cached(
+        "SELECT media, since, credited_ms, published_ms, bucket_ms FROM series WHERE target = ?1",
+    )?;
+    let mut rows = statement.query([id])?;
+    while let Some(row) = rows.next()? {
+        let media: Media = row
+            .get::<_, String>(0)?
+            .parse()
+            .map_err(|_| damaged("media")())?;
+        let since: Date = row
+            .get::<_, String>(1)?
+            .parse()
+            .map_err(|_| damaged("since")())?;
+        let (credited_ms, published_ms, bucket_ms) =
+            (row.get(2)?, unsigned(row, 3)?, unsigned(row, 4)?);
+        ledger.series.push(Series {
+            media,
+            since,
+            credited_ms,
+            published_ms,
+            bucket_ms,
+        });
+    }
+    ledger.series.sort_by_key(|series| series.media);
+    Ok((ledger, last_success.and_then(instant)))
+}
+
+pub(super) fn save_ledger(
+    transaction: &Transaction<'_>,
+    id: TargetId,
+    ledger: &Ledger,
+    last_success: DateTime<Utc>,
+) -> Result<(), SaveError> {
+    transaction
+        .prepare_cached(
+            "UPDATE target SET floor = ?2, settled = ?3, raised_ms = ?4, lowered_ms = ?5, last_success = ?6
+             WHERE id = ?1",
+        )?
+        .execute(params![
+            id,
+            ledger.floor.map(|date| date.to_string()),
+            ledger.settled.map(TimeKey::unix),
+            signed(ledger.raised_ms),
+            signed(ledger.lowered_ms),
+            last_success.timestamp(),
+        ])?;
+    for series in &ledger.series {
+        transaction
+            .prepare_cached("INSERT OR REPLACE INTO series VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+            .execute(params![
+                id,
+                series.media.as_str(),
+                series.since.to_string(),
+                series.credited_ms,
+                signed(series.published_ms),
+                signed(series.bucket_ms),
+            ])?;
+    }
+    Ok(())
+}
+
+pub(super) fn load_day(
+    connection: &Connection,
+    id: TargetId,
+    target: &Target,
+    date: Date,
+) -> Result<Option<KeptDay>, SaveError> {
+    let mut statement = connection
+        .prepare_cached("SELECT asked_at, buckets FROM day WHERE target = ?1 AND date = ?2")?;
+    let kept: Option<(Option<i64>, Vec<u8>)> = statement
+        .query_row(params![id, date.to_string()], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()?;
+    let Some((asked_at, bytes)) = kept else {
+        return Ok(None);
+    };
+    let day =
+        codec::decode(&bytes, asked_at.and_then(instant)).map_err(|source| SaveError::Day {
+            target: target.to_string(),
+            date,
+            source,
+        })?;
+    Ok(Some(KeptDay { day, bytes }))
+}
+
+/// Keeps a day; `before` are the bytes that are there already.
+pub(super) fn save_day(
+    transaction: &Transaction<'_>,
+    id: TargetId,
+    date: Date,
+    day: &Day,
+    before: Option<&[u8]>,
+) -> Result<(), SaveError> {
+    let asked_at = day.asked_at().map(|at| at.timestamp());
+    let bytes = codec::encode(day);
+    if before == Some(bytes.as_slice()) {
+        transaction
+            .prepare_cached("UPDATE day SET asked_at = ?3 WHERE target = ?1 AND date = ?2")?
+            .execute(params![id, date.to_string(), asked_at])?;
+    } else {
+        transaction
+            .prepare_cached("INSERT OR REPLACE INTO day (target, date, asked_at, buckets) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![id, date.to_string(), asked_at, bytes])?;
+    }
+    Ok(())
+}
+
+/// Per date, when the upstream last answered for it.
+pub(super) fn load_asked(
+    connection: &Connection,
+    id: TargetId,
+) -> Result<Vec<(Date, DateTime<Utc>)>, SaveError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT date, asked_at FROM day WHERE target = ?1 AND asked_at IS NOT NULL",
+    )?;
+    let rows = statement.query_map([id], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
+    let mut asked = Vec::new();
+    for row in rows {
+        let (date, at) = row?;
+        asked.extend(date.parse().ok().zip(instant(at)));
+    }
+    Ok(asked)
+}
+
+pub(super) fn load_watermark(
+    transaction: &Transaction<'_>,
+    target: &Target,
+) -> Result<Option<TimeKey>, SaveError> {
+    let mut statement = transaction
+        .prepare_cached("SELECT time_key FROM watermark WHERE account = ?1 AND item = ?2")?;
+    let found = statement
+        .query_row([&*target.account, &*target.item], |row| row.get(0))
+        .optional()?;
+    Ok(found.map(TimeKey::from_unix))
+}
+
+pub(super) fn raise_watermark(
+    transaction: &Transaction<'_>,
+    target: &Target,
+    newest: TimeKey,
+) -> Result<(), SaveError> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO watermark VALUES (?1, ?2, ?3) ON CONFLICT (account, item)
+             DO UPDATE SET time_key = excluded.time_key WHERE excluded.time_key > time_key",
+        )?
+        .execute(params![&*target.account, &*target.item, newest.unix()])?;
+    Ok(())
+}
+
+/// Drops old days. What is dropped can be asked for again after a clock was set back, so each target's floor rises to it.
+pub(super) fn forget_days_before(
+    transaction: &Transaction<'_>,
+    date: Date,
+) -> Result<(), SaveError> {
+    let last = date.pred().to_string();
+    transaction.execute(
+        "UPDATE target SET floor = max(floor, (SELECT max(date) FROM day WHERE target = id AND date <= ?1))
+         WHERE EXISTS (SELECT 1 FROM day WHERE target = id AND date <= ?1) AND floor IS NOT NULL",
+        [&last],
+    )?;
+    transaction.execute("DELETE FROM day WHERE date <= ?1", [&last])?;
+    Ok(())
+}
+
+fn instant(seconds: i64) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp(seconds, 0)
+}
+
+/// SQLite's integers are signed; a total beyond their range has long since stopped meaning anything.
+fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn unsigned(row: &Row<'_>, index: usize) -> rusqlite::Result<u64> {
+    let value: i64 = row.get(index)?;
+    u64::try_from(value).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(index, value))
+}

@@ -1,0 +1,102 @@
+//! The tables, and the way from every older version of them to this one.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+/// Marks the file as ours: "TRTC".
+const APPLICATION_ID: i32 = 0x5452_5443;
+
+/// Version `n` of the schema is what the first `n` steps build. A step that has been released is never changed.
+const MIGRATIONS: [&str; 1] = ["
+    CREATE TABLE target (
+        id INTEGER PRIMARY KEY,
+        account TEXT NOT NULL,
+        app TEXT NOT NULL,               -- SdkAppId, or 'total'
+        item TEXT NOT NULL,
+        floor TEXT,                      -- Ledger::floor, YYYY-MM-DD in Beijing
+        settled INTEGER,                 -- TimeKey of the newest settled bucket, Unix seconds
+        raised_ms INTEGER NOT NULL,
+        lowered_ms INTEGER NOT NULL,
+        last_success INTEGER,            -- Unix seconds
+        UNIQUE (account, app, item)
+    ) STRICT;
+    CREATE TABLE series (
+        target INTEGER NOT NULL REFERENCES target (id),
+        media TEXT NOT NULL,
+        since TEXT NOT NULL,             -- date of the first sight
+        credited_ms INTEGER NOT NULL,
+        published_ms INTEGER NOT NULL,   -- the counter
+        bucket_ms INTEGER NOT NULL,
+        PRIMARY KEY (target, media)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE day (
+        target INTEGER NOT NULL REFERENCES target (id),
+        date TEXT NOT NULL,
+        asked_at INTEGER,                -- when the upstream last answered for this date, Unix seconds
+        buckets BLOB NOT NULL,           -- see codec.rs
+        PRIMARY KEY (target, date)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE watermark (
+        account TEXT NOT NULL,
+        item TEXT NOT NULL,
+        time_key INTEGER NOT NULL,       -- the newest TimeKey that any target has shown, Unix seconds
+        PRIMARY KEY (account, item)
+    ) STRICT, WITHOUT ROWID;
+"];
+
+/// What keeps a file from being used.
+pub(super) enum Unfit {
+    Foreign,
+    Newer(i64),
+    Sqlite(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Unfit {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+/// Brings a file to the newest version, in one transaction; a fresh one is made ours.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), Unfit> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let application: i32 =
+        transaction.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let tables: i64 =
+        transaction.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0))?;
+    if application != APPLICATION_ID && tables > 0 {
+        return Err(Unfit::Foreign);
+    }
+    let done = usize::try_from(version).unwrap_or(usize::MAX);
+    let Some(steps) = MIGRATIONS.get(done..) else {
+        return Err(Unfit::Newer(version));
+    };
+    for step in steps {
+        transaction.execute_batch(step)?;
+    }
+    if !steps.is_empty() {
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64)?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Reads the small tables from end to end, so that damage is found before anything is counted on it. Days are checked
+/// one by one when they are used: together they may be large.
+pub(super) fn check(connection: &Connection) -> Result<(), Unfit> {
+    for table in ["target", "series", "watermark"] {
+        let found: String =
+            connection.query_row(&format!("PRAGMA quick_check({table})"), (), |row| {
+                row.get(0)
+            })?;
+        if found != "ok" {
+            let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+            return Err(Unfit::Sqlite(rusqlite::Error::SqliteFailure(
+                code,
+                Some(found),
+            )));
+        }
+    }
+    Ok(())
+}
