@@ -1,0 +1,7 @@
+//! When the upstream is asked for what: quota and schedule decide, purely; the poller, the only loop of the program, acts
+//! on it. What an answer means is not known here.
+
+mod quota;
+mod schedule;
+
+pub use quota::{Availability, Permit, Quota};
