@@ -20,7 +20,7 @@ const RECOVERY: Duration = Duration::from_secs(60);
 
 /// Hands out permits to send one request each.
 #[derive(Clone, Debug)]
-pub struct Quota {
+pub(super) struct Quota {
     permits: usize,
     /// How long a permit rests after its answer: one second, or longer for limits below one per second.
     window: Duration,
@@ -34,11 +34,11 @@ pub struct Quota {
 /// A permit in use. Whoever holds it must [give it back](Quota::give_back).
 #[derive(Debug)]
 #[must_use = "a permit that is not given back is lost for good"]
-pub struct Permit(());
+pub(super) struct Permit(());
 
 /// When a permit can be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Availability {
+pub(super) enum Availability {
     /// At once.
     Now,
     /// Not before this time; ask again then.
@@ -49,7 +49,7 @@ pub enum Availability {
 
 impl Quota {
     /// A quota of `requests_per_second`; from one per second on, fractions are cut off to be safe.
-    pub fn new(requests_per_second: f64) -> Self {
+    pub(super) fn new(requests_per_second: f64) -> Self {
         let permits = requests_per_second.floor().max(1.0);
         let window = Duration::from_secs(1).mul_f64(1.0_f64.max(1.0 / requests_per_second));
         Self {
@@ -63,7 +63,7 @@ impl Quota {
     }
 
     /// When a permit can be had.
-    pub fn availability(&mut self, now: Duration) -> Availability {
+    pub(super) fn availability(&mut self, now: Duration) -> Availability {
         while self.resting.front().is_some_and(|&free_at| free_at <= now) {
             self.resting.pop_front();
         }
@@ -83,7 +83,7 @@ impl Quota {
     }
 
     /// Takes a permit, when there is one.
-    pub fn take(&mut self, now: Duration) -> Option<Permit> {
+    pub(super) fn take(&mut self, now: Duration) -> Option<Permit> {
         if self.availability(now) != Availability::Now {
             return None;
         }
@@ -94,7 +94,7 @@ impl Quota {
     }
 
     /// Gives a permit back when its request has ended; `answered` when the upstream's answer ended it.
-    pub fn give_back(&mut self, permit: Permit, now: Duration, answered: bool) {
+    pub(super) fn give_back(&mut self, permit: Permit, now: Duration, answered: bool) {
         let Permit(()) = permit;
         self.in_flight -= 1;
         if answered {
@@ -105,7 +105,7 @@ impl Quota {
 
     /// The upstream refused a request for its rate: pause, and slow down for a while. `jitter`, from 0 to 1, keeps
     /// several exporters of one account from coming back at the same instant.
-    pub fn throttled(&mut self, now: Duration, jitter: f64) {
+    pub(super) fn throttled(&mut self, now: Duration, jitter: f64) {
         self.throttling.hit(now, jitter);
     }
 }

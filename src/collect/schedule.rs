@@ -1,1 +1,442 @@
-//! The schedule.
+//! Which target is asked for which date, and when. Pure: driven by `now`; it knows neither the rate limit nor the wire.
+//!
+//! Today of every target comes first, each at its own phase of the poll interval so that requests are spread evenly. In
+//! the background follow yesterday until its figures are final, dates that an outage left without a final answer, and a
+//! slow sweep that reads the last 31 dates again once a day. The background gets a small share even when today alone
+//! would fill the rate limit, so that nobody starves.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::jitter::Jitter;
+use super::queue::Queue;
+use crate::clock::Moment;
+use crate::tencent::Class;
+use crate::usage::{Date, final_at};
+
+/// How many dates the upstream is asked for, today among them.
+const DATES: u64 = 31;
+
+/// The sweep reads each date again after about this long.
+const SWEEP: Duration = Duration::from_secs(24 * 3600);
+
+/// With so many polls of today between them, a background poll comes first even if more of today is due.
+const BACKGROUND_EVERY: u32 = 15;
+
+/// In the first round, targets follow each other at least this closely, so that few of them need not wait long.
+const FIRST_ROUND_STEP: Duration = Duration::from_millis(250);
+
+/// Rows may be three hours late: for so long yesterday is asked for as often as today, then at its own pace.
+const LATE_ROWS: TimeDelta = TimeDelta::minutes(3 * 60 + 30);
+const YESTERDAY_PACE: Duration = Duration::from_secs(15 * 60);
+
+/// A poll is tried at most so often.
+const ATTEMPTS: u32 = 3;
+const LONGEST_FIRST_BACKOFF: Duration = Duration::from_secs(1);
+
+/// A target that fails permanently is asked once in so many intervals, within these bounds.
+const RARE_INTERVALS: u32 = 10;
+const RAREST: Duration = Duration::from_secs(15 * 60);
+
+/// What a schedule needs to know of its surroundings.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// How often today is asked for.
+    pub interval: Duration,
+    /// Limit of one attempt.
+    pub request_timeout: Duration,
+    /// Background polls keep at least this distance, to leave part of the rate limit to others.
+    pub background_gap: Duration,
+    /// For jitter.
+    pub seed: u64,
+}
+
+/// One attempt to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Index of the target.
+    pub target: usize,
+    /// The date to ask for.
+    pub date: Date,
+    /// Time allowed for the attempt.
+    pub limit: Duration,
+    kind: Kind,
+}
+
+/// What a failed attempt means for its poll.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The poll goes on with another attempt.
+    Retry,
+    /// The poll has ended.
+    Ended,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Today,
+    Yesterday,
+    History,
+}
+
+/// The polls of all targets that share a rate limit.
+#[derive(Debug)]
+pub(super) struct Schedule {
+    pace: Pace,
+    base: Duration,
+    today: Date,
+    targets: Vec<State>,
+    /// Targets that wait for a poll of today, by when it is due.
+    foreground: Queue,
+    /// Targets that wait for any other poll.
+    background: Queue,
+    background_from: Duration,
+    since_background: u32,
+    jitter: Jitter,
+}
+
+/// One target's polls. At most one is under way.
+#[derive(Debug)]
+struct State {
+    phase: Duration,
+    /// Per date, when the upstream last answered for it.
+    asked: BTreeMap<Date, DateTime<Utc>>,
+    /// Nothing but today is asked for until it is known: the first sight decides what is credited.
+    known: bool,
+    today: Duration,
+    yesterday: Option<Duration>,
+    history: Duration,
+    poll: Option<Poll>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Poll {
+    kind: Kind,
+    date: Date,
+    started: Duration,
+    attempt: u32,
+}
+
+impl Schedule {
+    /// A schedule for targets of which each knows for which dates the upstream has answered before, and when.
+    pub(super) fn new(pace: Pace, targets: Vec<Vec<(Date, DateTime<Utc>)>>, now: Moment) -> Self {
+        let count = u32::try_from(targets.len()).unwrap_or(u32::MAX).max(1);
+        let step = (pace.interval / count).min(FIRST_ROUND_STEP);
+        let mut schedule = Self {
+            pace,
+            base: now.mono,
+            today: Date::of(now.utc),
+            targets: Vec::with_capacity(targets.len()),
+            foreground: Queue::default(),
+            background: Queue::default(),
+            background_from: now.mono,
+            since_background: 0,
+            jitter: Jitter::new(pace.seed),
+        };
+        for (index, asked) in (0_u32..).zip(targets) {
+            let phase = pace.interval / count * index;
+            let sweep = schedule.sweep_gap().mul_f64(schedule.jitter.fraction());
+            let mut state = State {
+                phase,
+                known: !asked.is_empty(),
+                asked: asked.into_iter().collect(),
+                today: now.mono + step * index,
+                yesterday: None,
+                history: now.mono + sweep,
+                poll: None,
+            };
+            if state.missing(schedule.today).is_some() {
+                state.history = now.mono;
+            }
+            state.yesterday = schedule.next_yesterday(&state, now, now.mono);
+            schedule.targets.push(state);
+            schedule.enqueue(index as usize);
+        }
+        schedule
+    }
+
+    /// When the next poll is due; at or before `now` when one waits.
+    pub(super) fn due_at(&mut self, now: Moment) -> Option<Duration> {
+        self.turn_date(now);
+        let foreground = self.foreground.first().map(|(due, _)| due);
+        let background = self
+            .background
+            .first()
+            .map(|(due, _)| due.max(self.background_from));
+        foreground.into_iter().chain(background).min()
+    }
+
+    /// Starts the poll that is due first, if any is. The attempt must be [ended](Self::answered).
+    pub(super) fn take(&mut self, now: Moment) -> Option<Job> {
+        self.turn_date(now);
+        let due = |queue: &Queue| queue.first().filter(|(due, _)| *due <= now.mono);
+        let foreground = due(&self.foreground);
+        let background = due(&self.background).filter(|_| self.background_from <= now.mono);
+        let (target, is_background) = match (foreground, background) {
+            (Some((_, target)), None) => (target, false),
+            (Some((_, target)), Some(_)) if self.since_background < BACKGROUND_EVERY => {
+                (target, false)
+            }
+            (_, Some((_, target))) => (target, true),
+            (None, None) => return None,
+        };
+        if is_background {
+            self.since_background = 0;
+            self.background_from = now.mono + self.pace.background_gap;
+        } else {
+            self.since_background += 1;
+        }
+        self.dequeue(target);
+        self.begin(target, is_background, now).or_else(|| {
+            self.enqueue(target);
+            None
+        })
+    }
+
+    /// The attempt was answered: its poll has ended well.
+    pub(super) fn answered(&mut self, job: Job, asked_at: DateTime<Utc>, now: Moment) {
+        let state = &mut self.targets[job.target];
+        state.known = true;
+        state.asked.insert(job.date, asked_at);
+        let oldest = self.today.minus_days(DATES);
+        state.asked.retain(|&date, _| date > oldest);
+        self.end_poll(job, now, None);
+    }
+
+    /// The attempt failed.
+    pub(super) fn failed(&mut self, job: Job, class: Class, now: Moment) -> Verdict {
+        let first = LONGEST_FIRST_BACKOFF.min(self.pace.interval / 8);
+        let spread = 0.5 + self.jitter.fraction();
+        let Some(poll) = self.targets[job.target].poll.as_mut() else {
+            return Verdict::Ended;
+        };
+        let backoff = match class {
+            Class::Throttled => LONGEST_FIRST_BACKOFF.mul_f64(1.0 + spread),
+            Class::Transient | Class::Permanent => {
+                first.mul_f64(spread) * 2_u32.pow(poll.attempt - 1)
+            }
+        };
+        let due = now.mono + backoff;
+        let in_time = due + first < poll.started + self.pace.interval;
+        if class != Class::Permanent && poll.attempt < ATTEMPTS && in_time {
+            poll.attempt += 1;
+            let queue = if poll.kind == Kind::Today {
+                &mut self.foreground
+            } else {
+                &mut self.background
+            };
+            queue.put(job.target, due);
+            return Verdict::Retry;
+        }
+        self.end_poll(job, now, Some(class));
+        Verdict::Ended
+    }
+
+    /// What made polls fail permanently may have been mended: asks every target again within one interval.
+    pub(super) fn try_again(&mut self, now: Moment) {
+        for index in 0..self.targets.len() {
+            let state = &mut self.targets[index];
+            let soon = now.mono + state.phase;
+            if state.poll.is_none() && state.today > soon {
+                state.today = soon;
+                self.enqueue(index);
+            }
+        }
+    }
+
+    /// A random number from 0 to 1.
+    pub(super) fn jitter(&mut self) -> f64 {
+        self.jitter.fraction()
+    }
+
+    fn begin(&mut self, target: usize, is_background: bool, now: Moment) -> Option<Job> {
+        let poll = match self.targets[target].poll {
+            // A retry that the rate limit has held back until its poll's time was over begins a new poll.
+            Some(poll) if now.mono < poll.started + self.pace.interval - self.pace.interval / 8 => {
+                poll
+            }
+            Some(poll) => Poll {
+                started: now.mono,
+                attempt: 1,
+                ..poll
+            },
+            None => self.next_poll(target, is_background, now)?,
+        };
+        let limit = (poll.started + self.pace.interval)
+            .saturating_sub(now.mono)
+            .min(self.pace.request_timeout);
+        self.targets[target].poll = Some(poll);
+        Some(Job {
+            target,
+            date: poll.date,
+            limit,
+            kind: poll.kind,
+        })
+    }
+
+    fn next_poll(&mut self, target: usize, is_background: bool, now: Moment) -> Option<Poll> {
+        let poll = |kind, date| Poll {
+            kind,
+            date,
+            started: now.mono,
+            attempt: 1,
+        };
+        let sweep_gap = self.sweep_gap();
+        let (today, state) = (self.today, &mut self.targets[target]);
+        if !is_background {
+            return Some(poll(Kind::Today, today));
+        }
+        if state.yesterday.is_some_and(|due| due <= now.mono) {
+            return Some(poll(Kind::Yesterday, today.pred()));
+        }
+        let Some(date) = state
+            .missing(today)
+            .or_else(|| state.stalest(today, now.utc))
+        else {
+            state.history = now.mono + sweep_gap;
+            return None;
+        };
+        Some(poll(Kind::History, date))
+    }
+
+    fn end_poll(&mut self, job: Job, now: Moment, failure: Option<Class>) {
+        let interval = self.pace.interval;
+        let Some(poll) = self.targets[job.target].poll.take() else {
+            return;
+        };
+        let rare = (interval * RARE_INTERVALS)
+            .min(RAREST.max(interval))
+            .mul_f64(1.0 + self.jitter.fraction() / 10.0);
+        let later = now.mono
+            + if failure == Some(Class::Permanent) {
+                rare
+            } else {
+                interval
+            };
+        let next_today = self.next_today(&self.targets[job.target], poll.started);
+        let next_yesterday = match failure {
+            None => self.next_yesterday(&self.targets[job.target], now, now.mono + interval),
+            Some(_) => Some(later),
+        };
+        let sweep_gap = self.sweep_gap();
+        let (today, state) = (self.today, &mut self.targets[job.target]);
+        let next_history = match failure {
+            Some(_) => later,
+            None if state.missing(today).is_some() => now.mono,
+            None => now.mono + sweep_gap,
+        };
+        match poll.kind {
+            Kind::Today if failure == Some(Class::Permanent) => state.today = later,
+            Kind::Today => state.today = next_today,
+            Kind::Yesterday => state.yesterday = next_yesterday,
+            Kind::History => state.history = next_history,
+        }
+        if failure == Some(Class::Permanent) {
+            state.yesterday = state.yesterday.map(|due| due.max(later));
+            state.history = state.history.max(later);
+        }
+        self.enqueue(job.target);
+    }
+
+    /// The next time of the target's own phase, at least half an interval after the last poll began.
+    fn next_today(&self, state: &State, started: Duration) -> Duration {
+        let interval = self.pace.interval;
+        let earliest = started + interval / 2;
+        let anchor = self.base + state.phase;
+        let rounds = earliest
+            .saturating_sub(anchor)
+            .as_nanos()
+            .div_ceil(interval.as_nanos());
+        anchor + interval * u32::try_from(rounds).unwrap_or(u32::MAX)
+    }
+
+    /// When yesterday is asked for next, not before `earliest`; `None` when its figures are final.
+    fn next_yesterday(&self, state: &State, now: Moment, earliest: Duration) -> Option<Duration> {
+        let yesterday = self.today.pred();
+        let asked_at = state.asked.get(&yesterday);
+        let becomes_final = final_at(yesterday);
+        if asked_at.is_some_and(|&at| at >= becomes_final) {
+            return None;
+        }
+        let end = DateTime::from_timestamp(self.today.midnight().unix(), 0)?;
+        let rows_may_come = now.utc < end + LATE_ROWS;
+        let pace = if rows_may_come {
+            self.pace.interval
+        } else {
+            self.pace.interval.max(YESTERDAY_PACE)
+        };
+        let since_asked = asked_at
+            .and_then(|&at| (now.utc - at).to_std().ok())
+            .unwrap_or(pace);
+        let until_final = (becomes_final - now.utc).to_std().unwrap_or_default() + state.phase;
+        Some(earliest.max(now.mono + pace.saturating_sub(since_asked).min(until_final)))
+    }
+
+    /// At midnight in Beijing, or when a clock was set, other dates are today and yesterday.
+    fn turn_date(&mut self, now: Moment) {
+        let today = Date::of(now.utc);
+        if today == self.today {
+            return;
+        }
+        self.today = today;
+        for index in 0..self.targets.len() {
+            let yesterday = self.next_yesterday(
+                &self.targets[index],
+                now,
+                now.mono + self.targets[index].phase,
+            );
+            self.targets[index].yesterday = yesterday;
+            if self.targets[index].poll.is_none() {
+                self.enqueue(index);
+            }
+        }
+    }
+
+    fn sweep_gap(&self) -> Duration {
+        SWEEP / (DATES - 2) as u32
+    }
+
+    /// Lets an idle target wait for its next polls.
+    fn enqueue(&mut self, target: usize) {
+        let state = &self.targets[target];
+        self.foreground.put(target, state.today);
+        if state.known {
+            let background = state
+                .yesterday
+                .map_or(state.history, |due| due.min(state.history));
+            self.background.put(target, background);
+        }
+    }
+
+    fn dequeue(&mut self, target: usize) {
+        self.foreground.remove(target);
+        self.background.remove(target);
+    }
+}
+
+impl State {
+    /// The newest date before yesterday that has no final answer.
+    fn missing(&self, today: Date) -> Option<Date> {
+        let is_final = |date: &Date| {
+            self.asked
+                .get(date)
+                .is_some_and(|&at| at >= final_at(*date))
+        };
+        (2..DATES)
+            .map(|days| today.minus_days(days))
+            .find(|date| !is_final(date))
+    }
+
+    /// The date before yesterday whose answer is the oldest, if it is due for the sweep.
+    fn stalest(&self, today: Date, now: DateTime<Utc>) -> Option<Date> {
+        let oldest = today.minus_days(DATES);
+        let swept = self
+            .asked
+            .iter()
+            .filter(|&(&date, _)| date > oldest && date < today.pred());
+        let (&date, &asked_at) = swept.min_by_key(|&(_, asked_at)| asked_at)?;
+        (now - asked_at >= TimeDelta::from_std(SWEEP).ok()? * 9 / 10).then_some(date)
+    }
+}

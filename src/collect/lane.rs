@@ -1,0 +1,128 @@
+//! Schedule and quota together: everything that shares one rate limit, that is one account and action.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::quota::{Availability, Permit, Quota};
+use super::schedule::{Job, Pace, Schedule, Verdict};
+use crate::clock::Moment;
+use crate::tencent::Class;
+use crate::usage::Date;
+
+/// The polls of one account and action, and its rate limit.
+#[derive(Debug)]
+pub struct Lane {
+    schedule: Schedule,
+    quota: Quota,
+    /// Since when work has been waiting for the rate limit.
+    blocked_since: Option<Duration>,
+    waited: Duration,
+}
+
+/// An attempt that may be made now. It must be [ended](Lane::ended).
+#[derive(Debug)]
+#[must_use = "an attempt that is not ended holds its permit and its target for good"]
+pub struct Attempt {
+    /// What to ask.
+    pub job: Job,
+    permit: Permit,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug)]
+pub enum Outcome {
+    /// Answered; the question had been sent at this time.
+    Answered(DateTime<Utc>),
+    /// Answered, but what it said could not be kept. It counts for the rate limit, not for the schedule.
+    NotKept,
+    /// Failed.
+    Failed(Class),
+}
+
+/// What to do next.
+#[derive(Debug)]
+pub enum Next {
+    /// Make this attempt now.
+    Attempt(Attempt),
+    /// Nothing before this time, unless an attempt ends earlier.
+    Wait(Option<Duration>),
+}
+
+impl Lane {
+    /// A lane for targets of which each knows for which dates the upstream has answered before, and when.
+    pub fn new(
+        pace: Pace,
+        requests_per_second: f64,
+        targets: Vec<Vec<(Date, DateTime<Utc>)>>,
+        now: Moment,
+    ) -> Self {
+        Self {
+            schedule: Schedule::new(pace, targets, now),
+            quota: Quota::new(requests_per_second),
+            blocked_since: None,
+            waited: Duration::ZERO,
+        }
+    }
+
+    /// The next attempt, if one is due and the rate limit allows it.
+    pub fn next(&mut self, now: Moment) -> Next {
+        let due = match self.schedule.due_at(now) {
+            Some(due) if due <= now.mono => due,
+            later => return Next::Wait(later),
+        };
+        match self.quota.availability(now.mono) {
+            Availability::Now => {}
+            Availability::At(at) => return self.blocked(due, Some(at)),
+            Availability::Exhausted => return self.blocked(due, None),
+        }
+        if let Some(since) = self.blocked_since.take() {
+            self.waited += now.mono.saturating_sub(since);
+        }
+        let Some(job) = self.schedule.take(now) else {
+            return Next::Wait(self.schedule.due_at(now));
+        };
+        match self.quota.take(now.mono) {
+            Some(permit) => Next::Attempt(Attempt { job, permit }),
+            None => unreachable!("it was available a moment ago"),
+        }
+    }
+
+    /// An attempt has ended; the answer to a failed one is whether its poll goes on.
+    pub fn ended(&mut self, attempt: Attempt, outcome: Outcome, now: Moment) -> Verdict {
+        let Attempt { job, permit } = attempt;
+        let throttled = matches!(outcome, Outcome::Failed(Class::Throttled));
+        self.quota
+            .give_back(permit, now.mono, !matches!(outcome, Outcome::Failed(_)));
+        if throttled {
+            let jitter = self.schedule.jitter();
+            self.quota.throttled(now.mono, jitter);
+        }
+        match outcome {
+            Outcome::Answered(asked_at) => {
+                self.schedule.answered(job, asked_at, now);
+                Verdict::Ended
+            }
+            Outcome::NotKept => self.schedule.failed(job, Class::Transient, now),
+            Outcome::Failed(class) => self.schedule.failed(job, class, now),
+        }
+    }
+
+    /// What made polls fail permanently may have been mended: asks every target again soon.
+    pub fn try_again(&mut self, now: Moment) {
+        self.schedule.try_again(now);
+    }
+
+    /// How long work has waited for the rate limit since this was last asked.
+    pub fn take_waited(&mut self) -> Duration {
+        std::mem::take(&mut self.waited)
+    }
+
+    fn blocked(&mut self, due: Duration, until: Option<Duration>) -> Next {
+        self.blocked_since.get_or_insert(due);
+        Next::Wait(until)
+    }
+}
+
+#[cfg(test)]
+mod tests;
