@@ -12,7 +12,7 @@ use crate::usage::Date;
 
 /// The polls of one account and action, and its rate limit.
 #[derive(Debug)]
-pub struct Lane {
+pub(super) struct Lane {
     schedule: Schedule,
     quota: Quota,
     /// Since when work has been waiting for the rate limit.
@@ -23,15 +23,15 @@ pub struct Lane {
 /// An attempt that may be made now. It must be [ended](Lane::ended).
 #[derive(Debug)]
 #[must_use = "an attempt that is not ended holds its permit and its target for good"]
-pub struct Attempt {
+pub(super) struct Attempt {
     /// What to ask.
-    pub job: Job,
+    pub(super) job: Job,
     permit: Permit,
 }
 
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug)]
-pub enum Outcome {
+pub(super) enum Outcome {
     /// Answered; the question had been sent at this time.
     Answered(DateTime<Utc>),
     /// Answered, but what it said could not be kept. It counts for the rate limit, not for the schedule.
@@ -42,7 +42,7 @@ pub enum Outcome {
 
 /// What to do next.
 #[derive(Debug)]
-pub enum Next {
+pub(super) enum Next {
     /// Make this attempt now.
     Attempt(Attempt),
     /// Nothing before this time, unless an attempt ends earlier.
@@ -51,22 +51,22 @@ pub enum Next {
 
 impl Lane {
     /// A lane for targets of which each knows for which dates the upstream has answered before, and when.
-    pub fn new(
-        pace: Pace,
-        requests_per_second: f64,
-        targets: Vec<Vec<(Date, DateTime<Utc>)>>,
-        now: Moment,
-    ) -> Self {
+    pub(super) fn new(pace: Pace, quota: Quota, targets: Vec<Vec<(Date, DateTime<Utc>)>>, now: Moment) -> Self {
         Self {
             schedule: Schedule::new(pace, targets, now),
-            quota: Quota::new(requests_per_second),
+            quota,
             blocked_since: None,
             waited: Duration::ZERO,
         }
     }
 
+    /// What the upstream has been sent lately; the rest of the lane ends.
+    pub(super) fn into_quota(self) -> Quota {
+        self.quota
+    }
+
     /// The next attempt, if one is due and the rate limit allows it.
-    pub fn next(&mut self, now: Moment) -> Next {
+    pub(super) fn next(&mut self, now: Moment) -> Next {
         let due = match self.schedule.due_at(now) {
             Some(due) if due <= now.mono => due,
             later => return Next::Wait(later),
@@ -89,7 +89,7 @@ impl Lane {
     }
 
     /// An attempt has ended; the answer to a failed one is whether its poll goes on.
-    pub fn ended(&mut self, attempt: Attempt, outcome: Outcome, now: Moment) -> Verdict {
+    pub(super) fn ended(&mut self, attempt: Attempt, outcome: Outcome, now: Moment) -> Verdict {
         let Attempt { job, permit } = attempt;
         let throttled = matches!(outcome, Outcome::Failed(Class::Throttled));
         self.quota
@@ -109,12 +109,12 @@ impl Lane {
     }
 
     /// What made polls fail permanently may have been mended: asks every target again soon.
-    pub fn try_again(&mut self, now: Moment) {
+    pub(super) fn try_again(&mut self, now: Moment) {
         self.schedule.try_again(now);
     }
 
     /// How long work has waited for the rate limit since this was last asked.
-    pub fn take_waited(&mut self) -> Duration {
+    pub(super) fn take_waited(&mut self) -> Duration {
         std::mem::take(&mut self.waited)
     }
 

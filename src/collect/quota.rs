@@ -62,6 +62,12 @@ impl Quota {
         }
     }
 
+    /// The same quota under another limit: what was sent under the old one still counts.
+    pub(super) fn with_limit(self, requests_per_second: f64) -> Self {
+        let Self { permits, window, .. } = Self::new(requests_per_second);
+        Self { permits, window, ..self }
+    }
+
     /// When a permit can be had.
     pub(super) fn availability(&mut self, now: Duration) -> Availability {
         while self.resting.front().is_some_and(|&free_at| free_at <= now) {

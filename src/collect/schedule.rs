@@ -42,32 +42,32 @@ const RAREST: Duration = Duration::from_secs(15 * 60);
 
 /// What a schedule needs to know of its surroundings.
 #[derive(Clone, Copy, Debug)]
-pub struct Pace {
+pub(super) struct Pace {
     /// How often today is asked for.
-    pub interval: Duration,
+    pub(super) interval: Duration,
     /// Limit of one attempt.
-    pub request_timeout: Duration,
+    pub(super) request_timeout: Duration,
     /// Background polls keep at least this distance, to leave part of the rate limit to others.
-    pub background_gap: Duration,
+    pub(super) background_gap: Duration,
     /// For jitter.
-    pub seed: u64,
+    pub(super) seed: u64,
 }
 
 /// One attempt to be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Job {
+pub(super) struct Job {
     /// Index of the target.
-    pub target: usize,
+    pub(super) target: usize,
     /// The date to ask for.
-    pub date: Date,
+    pub(super) date: Date,
     /// Time allowed for the attempt.
-    pub limit: Duration,
+    pub(super) limit: Duration,
     kind: Kind,
 }
 
 /// What a failed attempt means for its poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(super) enum Verdict {
     /// The poll goes on with another attempt.
     Retry,
     /// The poll has ended.

@@ -37,7 +37,7 @@ impl Run {
             utc: utc(start),
             mono: Duration::from_secs(1000),
         };
-        let lane = Lane::new(pace(), rate, vec![Vec::new(); targets], now);
+        let lane = Lane::new(pace(), Quota::new(rate), vec![Vec::new(); targets], now);
         let trip = Duration::from_millis(1);
         Self {
             lane,
@@ -209,7 +209,7 @@ fn an_outage_is_caught_up() {
         mono: Duration::from_secs(1000),
     };
     let mut run = Run::new(0, 20.0, "2024-02-28T02:00:00Z");
-    run.lane = Lane::new(pace(), 20.0, vec![known.collect()], now);
+    run.lane = Lane::new(pace(), Quota::new(20.0), vec![known.collect()], now);
     run.for_minutes(1);
     assert_eq!(run.times(0, "2024-02-27").len(), 1);
     assert_eq!(run.times(0, "2024-02-26").len(), 1);
