@@ -5,5 +5,6 @@ pub mod collect;
 pub mod config;
 pub mod secret;
 pub mod store;
+pub mod simulator;
 pub mod tencent;
 pub mod usage;

@@ -1,0 +1,225 @@
+//! What an action answers: the model's rows in the layout of either action, with the oddities that the documentation
+//! shows when [`Quirks`] asks for them. Pure.
+
+use std::fmt::{Display, Write as _};
+
+use super::model::Model;
+use super::query::Query;
+use super::random::Chance;
+use super::traffic::Row;
+use crate::tencent::Action;
+use crate::tencent::action::Shape;
+use crate::usage::{App, Media, TimeKey};
+use chrono::{DateTime, Utc};
+
+/// Liberties that an answer may take. None of them changes what a careful reader adds up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quirks {
+    /// Rows, columns and fields come in any order, another one for each request.
+    pub shuffled: bool,
+    /// A query of one date also shows a row of the day before, as the second example of the documentation does.
+    pub previous_day_row: bool,
+    /// Numbers that are zero are left out. (`DescribeTrtcInteractiveTime` only.)
+    pub zeros_left_out: bool,
+    /// The SdkAppId is a number rather than a string. (`DescribeTrtcInteractiveTime` only.)
+    pub numeric_app_id: bool,
+    /// Without any row there is a `null` in the place of the list.
+    pub null_when_empty: bool,
+    /// TimeKeys lie up to 59 seconds after the five-minute grid.
+    pub off_grid: bool,
+    /// No TimeStampKey, as on the international site. (`DescribeTrtcUsage` only.)
+    pub no_time_stamp: bool,
+    /// The data come with a DeprecatedWarning.
+    pub deprecated: bool,
+}
+
+impl Quirks {
+    /// All of them at once.
+    pub const ALL: Self = Self {
+        shuffled: true,
+        previous_day_row: true,
+        zeros_left_out: true,
+        numeric_app_id: true,
+        null_when_empty: true,
+        off_grid: true,
+        no_time_stamp: true,
+        deprecated: true,
+    };
+}
+
+/// An answer: how many rows it has, and the fields of `Response` without the RequestId.
+pub(super) struct Answer {
+    pub(super) rows: usize,
+    fields: Vec<String>,
+    chance: Option<Chance>,
+}
+
+impl Answer {
+    /// Answers `query`. `chance` decides what is shuffled.
+    pub(super) fn new(
+        model: &Model,
+        action: &Action,
+        query: &Query,
+        quirks: Quirks,
+        now: DateTime<Utc>,
+        chance: Chance,
+    ) -> Self {
+        let mut rows = rows(model, query, quirks, now);
+        let mut columns: Vec<usize> = (0..action.columns.len()).collect();
+        if quirks.shuffled {
+            chance.of(1).shuffle(&mut rows);
+            chance.of(2).shuffle(&mut columns);
+        }
+        let layout = Layout {
+            action,
+            columns,
+            quirks,
+            one_date: query.is_one_date(),
+        };
+        let mut fields = match action.shape {
+            Shape::NamedSeconds => layout.named_seconds(query.app, &rows),
+            Shape::KeyedMinutes => layout.keyed_minutes(&rows),
+        };
+        if quirks.deprecated {
+            fields.push(field("DeprecatedWarning", "\"This action is deprecated.\""));
+        }
+        Self {
+            rows: rows.len(),
+            fields,
+            chance: quirks.shuffled.then_some(chance.of(3)),
+        }
+    }
+
+    /// The envelope.
+    pub(super) fn body(mut self, request_id: &str) -> String {
+        self.fields
+            .push(field("RequestId", format_args!("\"{request_id}\"")));
+        if let Some(chance) = self.chance {
+            chance.shuffle(&mut self.fields);
+        }
+        format!("{{\"Response\":{}}}", object(&self.fields))
+    }
+}
+
+/// One row for each bucket of a single date, or for each of several dates.
+fn rows(model: &Model, query: &Query, quirks: Quirks, now: DateTime<Utc>) -> Vec<(TimeKey, Row)> {
+    if !query.is_one_date() {
+        let sum = |date| Some((date, model.day_sum(query.app, date, now)?));
+        return query
+            .dates()
+            .filter_map(sum)
+            .map(|(date, row)| (date.midnight(), row))
+            .collect();
+    }
+    let mut rows = model.day(query.app, query.start, now);
+    if quirks.previous_day_row {
+        let before = model.day(query.app, query.start.pred(), now);
+        rows.splice(0..0, before.into_iter().next_back());
+    }
+    if quirks.off_grid {
+        for (key, _) in &mut rows {
+            let chance = Chance::seeded(model.seed).of(key.unix() as u64);
+            *key = key.plus_seconds(chance.among(0, 59));
+        }
+    }
+    rows
+}
+
+/// How the rows of one answer are written.
+struct Layout<'a> {
+    action: &'a Action,
+    /// Indexes into the action's columns.
+    columns: Vec<usize>,
+    quirks: Quirks,
+    one_date: bool,
+}
+
+impl Layout<'_> {
+    fn columns(&self) -> impl Iterator<Item = (&'static str, Media)> {
+        self.columns.iter().map(|&index| self.action.columns[index])
+    }
+
+    fn named_seconds(&self, app: App, rows: &[(TimeKey, Row)]) -> Vec<String> {
+        if rows.is_empty() && self.quirks.null_when_empty {
+            return vec![field("Usages", "null")];
+        }
+        let list = array(rows, |out, (key, row)| self.named_row(out, *key, *row));
+        let app = match app {
+            App::Id(id) if self.quirks.numeric_app_id => id.to_string(),
+            app => format!("\"{app}\""),
+        };
+        let usages = object(&[
+            field("TotalNum", rows.len()),
+            field("SdkAppId", app),
+            field("SdkAppIdTrtcTimeUsages", list),
+        ]);
+        vec![field("Usages", format_args!("[{usages}]"))]
+    }
+
+    /// The TimeKey comes last, as in the first two examples of the documentation.
+    fn named_row(&self, out: &mut String, key: TimeKey, row: Row) {
+        out.push('{');
+        for (name, media) in self.columns() {
+            if row[media] != 0 || !self.quirks.zeros_left_out {
+                push(out, format_args!("\"{name}\":{},", row[media]));
+            }
+        }
+        if self.one_date {
+            push(out, format_args!("\"TimeKey\":\"{key}\"}}"));
+        } else {
+            push(out, format_args!("\"TimeKey\":\"{}\"}}", key.date()));
+        }
+    }
+
+    fn keyed_minutes(&self, rows: &[(TimeKey, Row)]) -> Vec<String> {
+        let columns: Vec<_> = self.columns().collect();
+        let keys = array(&columns, |out, (name, _)| {
+            push(out, format_args!("\"{name}\""));
+        });
+        let list = if rows.is_empty() && self.quirks.null_when_empty {
+            "null".to_owned()
+        } else {
+            array(rows, |out, (key, row)| self.keyed_row(out, *key, *row))
+        };
+        vec![field("UsageKey", keys), field("UsageList", list)]
+    }
+
+    fn keyed_row(&self, out: &mut String, key: TimeKey, row: Row) {
+        push(out, format_args!("{{\"TimeKey\":\"{key}\","));
+        if !self.quirks.no_time_stamp {
+            push(out, format_args!("\"TimeStampKey\":{},", key.unix()));
+        }
+        let columns: Vec<_> = self.columns().collect();
+        let minutes = array(&columns, |out, (_, media)| {
+            push(out, row[*media] as f64 / 60.0);
+        });
+        push(out, format_args!("\"UsageValue\":{minutes}}}"));
+    }
+}
+
+fn push(out: &mut String, text: impl Display) {
+    write!(out, "{text}").expect("writing to a String cannot fail");
+}
+
+fn field(name: &str, json: impl Display) -> String {
+    format!("\"{name}\":{json}")
+}
+
+fn object(fields: &[String]) -> String {
+    format!("{{{}}}", fields.join(","))
+}
+
+fn array<T>(items: &[T], mut each: impl FnMut(&mut String, &T)) -> String {
+    let mut out = String::from("[");
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        each(&mut out, item);
+    }
+    out.push(']');
+    out
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,320 @@
+//! The gateway: takes a received request through authentication, routing, rate limit and faults to an answer. It holds
+//! all that changes while the simulator runs, and is what tests steer. No I/O; the server and tests both call it.
+
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::answer::{Answer, Quirks};
+use super::faults::{Fault, Faults, Order};
+use super::log::{Counts, Entry, Log, Outcome};
+use super::model::Model;
+use super::protocol::{self, Credential, Received};
+use super::query::Query;
+use super::quota::Quota;
+use super::random::Chance;
+use super::refusal::Refusal;
+use super::traffic::Spike;
+use crate::clock::{Clock, Moment};
+use crate::tencent::Action;
+use crate::usage::{App, Media, TimeKey};
+
+/// SecretId of [`Options::default`]. It opens nothing but a simulator.
+pub const SECRET_ID: &str = "AKIDsimulatorFAKEFAKEFAKEFAKEFAKE0001";
+
+/// SecretKey of [`Options::default`]. It opens nothing but a simulator.
+pub const SECRET_KEY: &str = "simulatorFAKEFAKEFAKEFAKEFAKEKEY";
+
+/// How a simulator starts. All of it can be changed while it runs.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The account behind it.
+    pub model: Model,
+    /// The keys it accepts.
+    pub credentials: Vec<Credential>,
+    /// Liberties that its answers take.
+    pub quirks: Quirks,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            model: Model::default(),
+            credentials: vec![Credential::new(SECRET_ID, SECRET_KEY)],
+            quirks: Quirks::default(),
+        }
+    }
+}
+
+/// What the gateway sends back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// An envelope with data or with an error; HTTP status 200.
+    Envelope(String),
+    /// Something goes wrong with this envelope on its way.
+    Faulty(Fault, String),
+}
+
+/// The simulated upstream.
+pub struct Simulator {
+    clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+    counts: watch::Sender<Counts>,
+}
+
+struct State {
+    model: Arc<Model>,
+    credentials: Vec<Credential>,
+    quirks: Quirks,
+    retired: Vec<(String, String)>,
+    quota: Quota,
+    faults: Faults,
+    log: Log,
+    received: u64,
+}
+
+impl Simulator {
+    /// A simulator that reads its time from `clock`.
+    pub fn new(options: Options, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            state: Mutex::new(State {
+                model: Arc::new(options.model),
+                credentials: options.credentials,
+                quirks: options.quirks,
+                retired: Vec::new(),
+                quota: Quota::default(),
+                faults: Faults::default(),
+                log: Log::default(),
+                received: 0,
+            }),
+            counts: watch::Sender::default(),
+        }
+    }
+
+    /// Answers one request.
+    pub fn respond(&self, request: &Received<'_>) -> Reply {
+        let now = self.clock.now();
+        let verdict = self.state().judge(request, now);
+        // The lock is not held here: requests wait for each other's admission, not for each other's sums.
+        let query = verdict.query;
+        let (reply, outcome) = verdict.carry_out(now);
+        self.state().log.push(Entry {
+            at: now,
+            action: request.header("x-tc-action").unwrap_or_default().to_owned(),
+            query,
+            outcome: outcome.clone(),
+        });
+        self.counts.send_modify(|counts| counts.add(&outcome));
+        reply
+    }
+
+    /// The sum of what the simulator shows right now; see [`Model::truth`].
+    pub fn truth(&self, app: App, media: Media, range: Range<TimeKey>) -> u64 {
+        let now = self.clock.now().utc;
+        self.model().truth(app, media, range, now)
+    }
+
+    /// The account as it is now; later spikes do not reach it.
+    pub fn model(&self) -> Arc<Model> {
+        Arc::clone(&self.state().model)
+    }
+
+    /// Adds a spike to an app: `factor` times the usual from `from` on. Buckets that were already shown are thereby
+    /// revised upwards.
+    pub fn inject_spike(&self, sdk_app_id: u64, from: TimeKey, factor: f64, duration: Duration) {
+        let spike = Spike {
+            sdk_app_id,
+            from,
+            seconds: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
+            factor,
+        };
+        Arc::make_mut(&mut self.state().model).spikes.push(spike);
+    }
+
+    /// Orders a fault. Faults happen to requests that would have been answered; earlier orders come first.
+    pub fn order(&self, order: Order) {
+        self.state().faults.add(order);
+    }
+
+    /// Cancels every order.
+    pub fn clear_faults(&self) {
+        self.state().faults.clear();
+    }
+
+    /// From now on `action` is refused with `code`, e.g. `ActionOffline` or `InvalidAction`.
+    pub fn retire(&self, action: &str, code: &str) {
+        let retired = (action.to_owned(), code.to_owned());
+        self.state().retired.push(retired);
+    }
+
+    /// From now on only these keys are accepted.
+    pub fn set_credentials(&self, credentials: Vec<Credential>) {
+        self.state().credentials = credentials;
+    }
+
+    /// From now on answers take these liberties.
+    pub fn set_quirks(&self, quirks: Quirks) {
+        self.state().quirks = quirks;
+    }
+
+    /// The last 10,000 requests, oldest first.
+    pub fn requests(&self) -> Vec<Entry> {
+        self.state().log.entries()
+    }
+
+    /// Sums over all requests.
+    pub fn counts(&self) -> Counts {
+        self.counts.borrow().clone()
+    }
+
+    /// Waits until the counts satisfy `condition`, and returns them.
+    pub async fn wait_for(&self, condition: impl FnMut(&Counts) -> bool) -> Counts {
+        let mut counts = self.counts.subscribe();
+        let counts = counts.wait_for(condition).await;
+        counts
+            .expect("the sender lives as long as the simulator")
+            .clone()
+    }
+
+    /// The largest number of requests for `action` in any one second.
+    pub fn peak(&self, action: &str) -> usize {
+        self.state().quota.peak(action)
+    }
+
+    pub(super) fn now(&self) -> Moment {
+        self.clock.now()
+    }
+
+    /// A panic elsewhere leaves nothing half-done in here that the next request could trip over.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is to become of a request, and what it asked as far as that was looked at.
+struct Verdict {
+    request_id: String,
+    query: Option<Query>,
+    result: Result<Admitted, Refusal>,
+}
+
+/// A request that will be answered.
+struct Admitted {
+    action: &'static Action,
+    query: Query,
+    model: Arc<Model>,
+    quirks: Quirks,
+    fault: Option<Fault>,
+    chance: Chance,
+}
+
+impl Verdict {
+    fn carry_out(self, now: Moment) -> (Reply, Outcome) {
+        let admitted = match self.result {
+            Ok(admitted) => admitted,
+            Err(refusal) => {
+                let reply = Reply::Envelope(refusal.body(&self.request_id));
+                return (reply, Outcome::Refused(refusal.code.into_owned()));
+            }
+        };
+        let answer = admitted.answer(now);
+        match admitted.fault {
+            None => {
+                let outcome = Outcome::Answered(answer.rows);
+                (Reply::Envelope(answer.body(&self.request_id)), outcome)
+            }
+            Some(Fault::Refuse(refusal)) => {
+                let reply = Reply::Envelope(refusal.body(&self.request_id));
+                (reply, Outcome::Faulted(refusal.code.into_owned()))
+            }
+            Some(fault) => {
+                let outcome = Outcome::Faulted(fault.name().to_owned());
+                let reply = Reply::Faulty(fault, answer.body(&self.request_id));
+                (reply, outcome)
+            }
+        }
+    }
+}
+
+impl Admitted {
+    fn answer(&self, now: Moment) -> Answer {
+        let Self { model, query, .. } = self;
+        Answer::new(model, self.action, query, self.quirks, now.utc, self.chance)
+    }
+}
+
+impl State {
+    fn judge(&mut self, request: &Received<'_>, now: Moment) -> Verdict {
+        self.received += 1;
+        let chance = Chance::seeded(self.model.seed).of(self.received);
+        let mut query = None;
+        let result = self.admit(request, now).and_then(|action| {
+            let asked = Query::parse(request)?;
+            query = Some(asked);
+            if !self.model.knows(asked.app) {
+                return Err(Refusal::new(
+                    "FailedOperation.SdkAppIdNotExist",
+                    format!("The account has no SdkAppId {}.", asked.app),
+                ));
+            }
+            Ok(Admitted {
+                action,
+                query: asked,
+                model: Arc::clone(&self.model),
+                quirks: self.quirks,
+                fault: self.faults.pick(action.name, asked.app, chance.of(1)),
+                chance: chance.of(2),
+            })
+        });
+        Verdict {
+            request_id: request_id(chance),
+            query,
+            result,
+        }
+    }
+
+    /// Whether the request may go on to its action, and which one that is.
+    fn admit(&mut self, request: &Received<'_>, now: Moment) -> Result<&'static Action, Refusal> {
+        let credentials = &self.credentials;
+        let secret_id = protocol::authenticate(request, credentials, now.utc.timestamp())?;
+        let name = protocol::route(request)?;
+        if let Some((_, code)) = self.retired.iter().find(|(action, _)| action == name) {
+            return Err(Refusal::new(
+                code.clone(),
+                format!("The action `{name}` has been retired."),
+            ));
+        }
+        let action = Action::by_name(name).ok_or_else(|| {
+            Refusal::new("InvalidAction", format!("There is no action `{name}`."))
+        })?;
+        let limit = action.requests_per_second as usize;
+        self.quota
+            .admit(secret_id, action.name, limit, now.mono)
+            .map_err(|exceeded| {
+                Refusal::new(
+                    "RequestLimitExceeded",
+                    exceeded.message(request.wants_english()),
+                )
+            })?;
+        Ok(action)
+    }
+}
+
+/// In the shape of a random UUID.
+fn request_id(chance: Chance) -> String {
+    let (high, low) = (chance.of(3).bits(), chance.of(4).bits());
+    format!(
+        "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
+        high >> 32,
+        high >> 16 & 0xffff,
+        high & 0xfff,
+        low >> 48 & 0x3fff | 0x8000,
+        low & 0xffff_ffff_ffff
+    )
+}
+
+#[cfg(test)]
+mod tests;

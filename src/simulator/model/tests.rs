@@ -1,0 +1,326 @@
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::simulator::testing::beijing;
+
+/// Long after everything has become final.
+const LATER: &str = "2030-01-01 00:00:00";
+
+/// A Monday.
+const MONDAY: &str = "2024-03-04";
+
+const APP: u64 = 1_400_000_001;
+
+fn date(text: &str) -> Date {
+    text.parse().expect("a date")
+}
+
+fn at(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(seconds, 0).expect("in range")
+}
+
+fn dense() -> Model {
+    Model {
+        sparse: false,
+        ..Model::default()
+    }
+}
+
+fn final_day(model: &Model, app: App, date: Date) -> Vec<(TimeKey, u64)> {
+    let rows = model.day(app, date, beijing(LATER));
+    rows.into_iter()
+        .map(|(key, row)| (key, Media::ALL.iter().map(|&media| row[media]).sum()))
+        .collect()
+}
+
+/// Every way in which a model can publish.
+fn publications() -> impl Strategy<Value = Publication> {
+    prop::sample::select(vec![
+        Publication::CALM,
+        Publication::NORMAL,
+        Publication::ROUGH,
+    ])
+}
+
+proptest! {
+    #[test]
+    fn nothing_shows_in_its_first_five_minutes_and_all_after_three_hours(
+        seed: u64, app: u32, slot in 0_i64..2_000_000, publication in publications(),
+    ) {
+        let model = Model { seed, publication, ..dense() };
+        let (app, bucket) = (App::Id(app.into()), TimeKey::from_unix(slot * BUCKET_SECONDS));
+        prop_assert_eq!(model.shown(app, bucket, at(bucket.unix() + 299)), None);
+        prop_assert!(model.shown(app, bucket, at(bucket.unix() + 180 * 60)).is_some());
+    }
+
+    #[test]
+    fn a_date_is_final_at_nine_the_next_morning(
+        seed: u64, app: u32, slot in 0_i64..2_000_000, publication in publications(), later in 0_i64..10_000_000,
+    ) {
+        let model = Model { seed, publication, ..dense() };
+        let (app, bucket) = (App::Id(app.into()), TimeKey::from_unix(slot * BUCKET_SECONDS));
+        let nine = bucket.date().succ().midnight().unix() + 9 * 3600;
+        let shown = model.shown(app, bucket, at(nine));
+        prop_assert_eq!(shown, model.shown(app, bucket, at(nine + later)));
+        let calm = Model { publication: Publication::CALM, ..model };
+        prop_assert_eq!(shown, calm.shown(app, bucket, at(nine)), "the truth is the same whatever the way");
+    }
+
+    #[test]
+    fn without_revisions_a_bucket_only_grows(
+        seed: u64, slot in 0_i64..2_000_000, mut times in prop::collection::vec(0_i64..4 * 3600, 2..20),
+    ) {
+        let publication = Publication { revised: 0.0, ..Publication::ROUGH };
+        let model = Model { seed, publication, ..dense() };
+        let bucket = TimeKey::from_unix(slot * BUCKET_SECONDS);
+        times.sort_unstable();
+        let mut before: Option<Row> = None;
+        for since in times {
+            let row = model.shown(App::Id(APP), bucket, at(bucket.unix() + since));
+            prop_assert!(row.is_some() || before.is_none(), "what was shown stays");
+            if let (Some(before), Some(row)) = (before, row) {
+                for media in Media::ALL {
+                    prop_assert!(before[media] <= row[media]);
+                }
+            }
+            before = row;
+        }
+    }
+
+    #[test]
+    fn the_total_is_the_sum_of_the_apps_as_shown(seed: u64, minute in 0_i64..3_000) {
+        let model = Model { seed, ..Model::default() };
+        let now = at(date(MONDAY).midnight().unix() + minute * 60);
+        let range = date(MONDAY).midnight()..date(MONDAY).succ().midnight();
+        for media in Media::ALL {
+            let apps = model.apps.iter();
+            let sum: u64 = apps.map(|&id| model.truth(App::Id(id), media, range.clone(), now)).sum();
+            prop_assert_eq!(model.truth(App::Total, media, range.clone(), now), sum);
+        }
+    }
+}
+
+#[test]
+fn usage_follows_from_the_seed() {
+    let rows = |seed| {
+        let model = Model {
+            seed,
+            ..Model::default()
+        };
+        model.day(App::Total, date(MONDAY), beijing("2024-03-04 20:00:00"))
+    };
+    assert_eq!(rows(1), rows(1));
+    assert_ne!(rows(1), rows(2));
+}
+
+#[test]
+fn the_hidden_app_makes_the_total_larger() {
+    let model = Model::default();
+    let range = date(MONDAY).midnight()..date(MONDAY).succ().midnight();
+    let truth = |app| model.truth(app, Media::Audio, range.clone(), beijing(LATER));
+    let watched: u64 = DEMO_APPS
+        .iter()
+        .map(|app| truth(App::Id(app.sdk_app_id)))
+        .sum();
+    assert!(watched > 0);
+    assert!(truth(App::Total) > watched);
+}
+
+#[test]
+fn buckets_become_visible_as_the_day_goes_by() {
+    let model = dense();
+    let mut before = 0;
+    for hour in [1, 6, 12, 18, 24] {
+        let now = at(date(MONDAY).midnight().unix() + hour * 3600);
+        let rows = model.day(App::Id(APP), date(MONDAY), now);
+        assert!(rows.is_sorted_by_key(|(key, _)| *key));
+        assert!(rows.len() as i64 >= (hour - 3) * 12, "at most 3 hours late");
+        assert!((rows.len() as i64) < hour * 12, "at least 5 minutes late");
+        assert!(rows.len() > before);
+        before = rows.len();
+    }
+    let all = model.day(App::Id(APP), date(MONDAY), beijing(LATER));
+    assert_eq!(all.len(), 288);
+    assert_eq!(all[0].0, date(MONDAY).midnight());
+}
+
+#[test]
+fn days_have_a_quiet_night_and_two_peaks_and_weekends_differ() {
+    let model = Model {
+        spontaneous_spikes: false,
+        ..dense()
+    };
+    let hour = |day: &str, hour: usize| -> u64 {
+        let day = final_day(&model, App::Id(APP), date(day));
+        day[hour * 12..][..12].iter().map(|(_, sum)| sum).sum()
+    };
+    let night = hour(MONDAY, 3);
+    let (morning, noon) = (hour(MONDAY, 10), hour(MONDAY, 12));
+    let (afternoon, evening) = (hour(MONDAY, 18), hour(MONDAY, 20));
+    assert!(morning > 20 * night.max(1), "{morning} {night}");
+    assert!(morning > noon && evening > afternoon);
+    let saturday = hour("2024-03-09", 10);
+    assert!(saturday * 3 < morning, "{saturday} {morning}");
+}
+
+#[test]
+fn apps_differ_in_size_and_mix() {
+    let model = Model::default();
+    let range = date(MONDAY).midnight()..date(MONDAY).succ().midnight();
+    let share = |app: u64, media| {
+        let truth = |media| model.truth(App::Id(app), media, range.clone(), beijing(LATER));
+        let all: u64 = Media::ALL.into_iter().map(truth).sum();
+        truth(media) as f64 / all as f64
+    };
+    let [classroom, _, shows] = DEMO_APPS.map(|app| app.sdk_app_id);
+    assert!(share(classroom, Media::Audio) > 0.5);
+    assert!(share(shows, Media::Audio) < 0.2 && share(shows, Media::Video4k) > 0.0);
+    let single_price = (1..100).filter(|&app| share(app, Media::AudioVideo) == 1.0);
+    assert!(
+        (5..30).contains(&single_price.count()),
+        "some keep the old pricing"
+    );
+}
+
+#[test]
+fn spikes_are_rare_short_and_high() {
+    let usual = Model {
+        spontaneous_spikes: false,
+        ..dense()
+    };
+    let model = dense();
+    let mut lengths = Vec::new();
+    let mut buckets = 0;
+    for app in 0..20 {
+        let mut length = 0;
+        for day in 0..30 {
+            let day = date(MONDAY).minus_days(day);
+            let pairs = final_day(&model, App::Id(app), day)
+                .into_iter()
+                .zip(final_day(&usual, App::Id(app), day));
+            for ((_, with), (_, without)) in pairs {
+                buckets += 1;
+                // A few seconds are too coarse to tell the factor.
+                let factor = with as f64 / without.max(1) as f64;
+                if with != without {
+                    assert!(without < 300 || (3.9..8.1).contains(&factor), "{factor}");
+                    length += 1;
+                } else if length > 0 {
+                    lengths.push(length);
+                    length = 0;
+                }
+            }
+        }
+    }
+    assert!(
+        lengths.iter().all(|length| (1..=6).contains(length)),
+        "{lengths:?}"
+    );
+    let per_app_and_day = lengths.len() as f64 / 600.0;
+    assert!((0.1..0.4).contains(&per_app_and_day), "{per_app_and_day}");
+    assert_eq!(buckets, 20 * 30 * 288);
+}
+
+#[test]
+fn an_injected_spike_multiplies_its_buckets_only() {
+    let plain = dense();
+    let from = TimeKey::parse("2024-03-04 10:00:00").expect("a key");
+    let spike = Spike {
+        sdk_app_id: APP,
+        from: from.plus_seconds(17),
+        seconds: Duration::from_secs(30 * 60).as_secs() as i64,
+        factor: 5.0,
+    };
+    let model = Model {
+        spikes: vec![spike],
+        ..dense()
+    };
+    let day = |model: &Model, app| final_day(model, App::Id(app), date(MONDAY));
+    assert_eq!(day(&model, APP + 1), day(&plain, APP + 1));
+    let pairs = day(&model, APP).into_iter().zip(day(&plain, APP));
+    let hit: Vec<TimeKey> = pairs
+        .filter(|((_, with), (_, without))| with != without)
+        .map(|((key, with), (_, without))| {
+            let factor = with as f64 / without as f64;
+            assert!((4.99..5.01).contains(&factor), "{factor}");
+            key
+        })
+        .collect();
+    let expected: Vec<TimeKey> = (0..6).map(|slot| from.plus_seconds(slot * 300)).collect();
+    assert_eq!(hit, expected);
+}
+
+#[test]
+fn lateness_and_revisions_are_as_common_as_said() {
+    let model = dense();
+    let (mut late, mut very_late, mut lowered, mut buckets) = (0, 0, 0, 0);
+    for day in 0..30 {
+        for slot in 96..276 {
+            let day = date(MONDAY).minus_days(day);
+            let bucket = day.midnight().plus_seconds(slot * 300);
+            let shown = |minutes: i64| {
+                let now = at(bucket.unix() + minutes * 60);
+                model.shown(App::Id(APP), bucket, now)
+            };
+            buckets += 1;
+            late += u32::from(shown(13).is_none());
+            very_late += u32::from(shown(61).is_none());
+            let highest = (5..=31 * 60)
+                .step_by(15)
+                .filter_map(|m| Some(shown(m)?[Media::Audio]));
+            let end = shown(48 * 60).expect("final")[Media::Audio];
+            lowered += u32::from(highest.max().expect("shown") > end);
+        }
+    }
+    let share = |count: u32| f64::from(count) / f64::from(buckets);
+    assert!((0.05..0.09).contains(&share(late)), "{}", share(late));
+    assert!(
+        (0.005..0.016).contains(&share(very_late)),
+        "{}",
+        share(very_late)
+    );
+    assert!(
+        (0.007..0.025).contains(&share(lowered)),
+        "{}",
+        share(lowered)
+    );
+}
+
+#[test]
+fn idle_buckets_are_left_out_or_zero() {
+    let small = (1..50)
+        .find(|&app| {
+            let day = final_day(&dense(), App::Id(app), date(MONDAY));
+            day.iter().any(|(_, sum)| *sum == 0)
+        })
+        .expect("an app with idle buckets");
+    let sparse = final_day(&Model::default(), App::Id(small), date(MONDAY));
+    let dense = final_day(&dense(), App::Id(small), date(MONDAY));
+    assert_eq!(dense.len(), 288);
+    let used: Vec<_> = dense.into_iter().filter(|(_, sum)| *sum > 0).collect();
+    assert_eq!(sparse, used);
+}
+
+#[test]
+fn a_fixed_list_is_all_there_is() {
+    let model = Model {
+        apps: vec![7],
+        only_these: true,
+        ..Model::default()
+    };
+    assert!(model.knows(App::Id(7)) && model.knows(App::Total));
+    assert!(!model.knows(App::Id(8)));
+    assert!(Model::default().knows(App::Id(8)));
+}
+
+#[test]
+fn a_row_knows_each_media_by_itself() {
+    let mut row = Row::default();
+    for (value, media) in (1..).zip(Media::ALL) {
+        row[media] = value;
+    }
+    let values: Vec<u64> = Media::ALL.into_iter().map(|media| row[media]).collect();
+    assert_eq!(values, [1, 2, 3, 4, 5, 6, 7]);
+}

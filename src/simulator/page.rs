@@ -1,0 +1,51 @@
+//! What a person sees who opens the simulator in a browser.
+
+use std::fmt::Write as _;
+
+use super::gateway::{SECRET_ID, SECRET_KEY};
+use super::protocol::REGION;
+use super::traffic::DEMO_APPS;
+
+/// The page at `/`; `host` is how the visitor has come here.
+pub(super) fn page(host: &str) -> String {
+    let mut apps = String::new();
+    for app in DEMO_APPS {
+        writeln!(apps, "  {}  {}", app.sdk_app_id, app.name)
+            .expect("writing to a String cannot fail");
+    }
+    format!(
+        "\
+This is a simulator of the usage API of Tencent Cloud TRTC. All usage in it is invented.
+
+Point any client that signs with TC3-HMAC-SHA256 at it:
+  endpoint    http://{host}
+  SecretId    {SECRET_ID}
+  SecretKey   {SECRET_KEY}
+  region      {REGION}
+  actions     DescribeTrtcInteractiveTime (20 requests per second), DescribeTrtcUsage (5)
+
+These apps have names; any other SdkAppId has usage too, and without one the account's total is told:
+{apps}
+With the exporter, in trtc-exporter.yml:
+  accounts:
+    - name: simulated
+      endpoint: http://{host}
+      credentials:
+        secret_id: {SECRET_ID}
+        secret_key: {SECRET_KEY}
+      apps:
+        - sdk_app_id: {app}
+
+With the official SDK for Python (tencentcloud-sdk-python-trtc):
+  http = HttpProfile(protocol=\"http\", endpoint=\"{host}\")
+  keys = credential.Credential(\"{SECRET_ID}\", \"{SECRET_KEY}\")
+  client = trtc_client.TrtcClient(keys, \"{REGION}\", ClientProfile(httpProfile=http))
+
+To see an alert fire, make usage six times the usual for half an hour:
+  curl -X POST 'http://{host}/-/spike?sdk_app_id={app}&factor=6&minutes=30'
+To see a failure, let the next five requests be refused:
+  curl -X POST 'http://{host}/-/refuse?code=InternalError&next=5'
+",
+        app = DEMO_APPS[0].sdk_app_id,
+    )
+}
