@@ -91,7 +91,7 @@ fn padded(body: &str, bytes: usize) -> String {
 }
 
 fn gzipped(body: &[u8]) -> Response<AnyBody> {
-    let mut compressor = Compressor::new(CompressionLvl::fastest());
+    let mut compressor = Compressor::new(CompressionLvl::default());
     let mut packed = vec![0; compressor.gzip_compress_bound(body.len())];
     let length = compressor
         .gzip_compress(body, &mut packed)
@@ -148,6 +148,7 @@ impl Body for Drip {
 struct CutOff {
     promised: u64,
     half: Option<Bytes>,
+    flushed: bool,
 }
 
 impl CutOff {
@@ -157,6 +158,7 @@ impl CutOff {
         Self {
             promised,
             half: Some(body),
+            flushed: false,
         }
     }
 }
@@ -167,13 +169,18 @@ impl Body for CutOff {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        let frame = match self.half.take() {
-            Some(half) => Ok(Frame::data(half)),
-            None => Err(io::ErrorKind::ConnectionAborted.into()),
-        };
-        Poll::Ready(Some(frame))
+        if let Some(half) = self.half.take() {
+            return Poll::Ready(Some(Ok(Frame::data(half))));
+        }
+        // An error at once would discard the half that is still buffered; hyper sends it while it waits for more.
+        if !self.flushed {
+            self.flushed = true;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into())))
     }
 
     fn size_hint(&self) -> SizeHint {
