@@ -53,7 +53,7 @@ impl Default for Options {
 pub enum Reply {
     /// An envelope with data or with an error; HTTP status 200.
     Envelope(String),
-    /// Something goes wrong with this envelope on its way.
+    /// An ordered fault: what has gone wrong already with this envelope, or will on its way.
     Faulty(Fault, String),
 }
 
@@ -226,14 +226,13 @@ impl Verdict {
                 let outcome = Outcome::Answered(answer.rows);
                 (Reply::Envelope(answer.body(&self.request_id)), outcome)
             }
-            Some(Fault::Refuse(refusal)) => {
-                let reply = Reply::Envelope(refusal.body(&self.request_id));
-                (reply, Outcome::Faulted(refusal.code.into_owned()))
-            }
             Some(fault) => {
                 let outcome = Outcome::Faulted(fault.name().to_owned());
-                let reply = Reply::Faulty(fault, answer.body(&self.request_id));
-                (reply, outcome)
+                let body = match &fault {
+                    Fault::Refuse(refusal) => refusal.body(&self.request_id),
+                    _ => answer.body(&self.request_id),
+                };
+                (Reply::Faulty(fault, body), outcome)
             }
         }
     }

@@ -49,7 +49,8 @@ pub(super) fn faulty(fault: &Fault, body: String, gzip: bool) -> Option<Response
     let half = body.len() / 2;
     let json = |body: AnyBody| response(StatusCode::OK, JSON, body);
     Some(match fault {
-        Fault::Refuse(refusal) => envelope(refusal.body(""), gzip),
+        // The refusal is in the envelope.
+        Fault::Refuse(_) => envelope(body, gzip),
         Fault::Status(status) => {
             let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_GATEWAY);
             response(status, "text/html", full(HTML))
