@@ -15,6 +15,7 @@
 //! the same question at the same time has the same answer whatever was asked before, and a year costs no memory.
 
 mod answer;
+mod character;
 mod control;
 mod faults;
 mod gateway;
@@ -34,6 +35,7 @@ mod traffic;
 mod wire;
 
 pub use answer::Quirks;
+pub use character::{DEMO_APPS, DemoApp, HIDDEN_APP};
 pub use faults::{Fault, Order};
 pub use gateway::{Options, Reply, SECRET_ID, SECRET_KEY, Simulator};
 pub use log::{Counts, Entry, Outcome};
@@ -43,4 +45,4 @@ pub use publication::Publication;
 pub use query::{MAX_DATES, Query};
 pub use refusal::Refusal;
 pub use server::Handle;
-pub use traffic::{DEMO_APPS, DemoApp, HIDDEN_APP, Row, Spike};
+pub use traffic::{Row, Spike};

@@ -5,9 +5,10 @@ use std::ops::Range;
 
 use chrono::{DateTime, Utc};
 
+use super::character::{DEMO_APPS, HIDDEN_APP};
 use super::publication::Publication;
 use super::random::Chance;
-use super::traffic::{DEMO_APPS, HIDDEN_APP, Row, Spike, Traffic};
+use super::traffic::{Row, Spike, Traffic};
 use crate::usage::{App, BUCKET_SECONDS, Date, Media, TimeKey};
 
 /// An account and its usage for all time, as a function of the seed.

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
+use super::character::DEMO_APPS;
 use super::gateway::{SECRET_ID, SECRET_KEY};
 use super::protocol::REGION;
-use super::traffic::DEMO_APPS;
 
 /// The page at `/`; `host` is how the visitor has come here.
 pub(super) fn page(host: &str) -> String {
