@@ -166,7 +166,7 @@ fn check_form(request: &Received<'_>) -> Result<(), Refusal> {
 
 fn timestamp(request: &Received<'_>) -> Result<i64, Refusal> {
     let text = request.required("x-tc-timestamp", "Timestamp")?;
-    // A sign or a fifth digit group would pass `i64::from_str`, but is no timestamp.
+    // `i64::from_str` would also take a sign.
     if text.len() > 12 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Refusal::invalid(format!(
             "The Timestamp `{text}` is not a number of seconds."
@@ -237,8 +237,11 @@ impl<'a> Authorization<'a> {
     }
 }
 
-/// Signs what arrived once more. The service is whatever the scope names: SDKs up to 3.0.400 take it from the first
-/// label of the host, which is `127` for a bare loopback address.
+/// Signs what arrived once more, and compares.
+///
+/// Two liberties let official SDKs talk to a loopback address. The service is whatever the scope names: Python's up to
+/// 3.0.400 take it from the first label of the host, which is then `127`. And the host may be signed without its port:
+/// Node's signs the bare name, which is all there ever is on the real endpoints.
 fn check_signature(
     request: &Received<'_>,
     authorization: &Authorization<'_>,
@@ -252,41 +255,48 @@ fn check_signature(
             "The date in the credential scope is not the UTC date of the timestamp.",
         ));
     }
-    let mut values = Vec::with_capacity(authorization.signed_headers.len());
-    for name in &authorization.signed_headers {
-        let value = request
-            .header(name)
+    let scope = sign::credential_scope(&date, authorization.service);
+    let secret_key = credential.secret_key.expose();
+    let key = sign::signing_key(secret_key, &date, authorization.service);
+    let host = request.required("host", "Host")?;
+    let bare = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    for host in [host, bare] {
+        let canonical = canonical_request(request, &authorization.signed_headers, host)
             .ok_or_else(|| wrong("A header named in SignedHeaders was not sent."))?;
-        // Action names are compared in lower case, everything else as it was sent.
-        let lower_case = *name == "x-tc-action";
-        values.push(if lower_case {
-            value.to_lowercase()
-        } else {
-            value.to_owned()
-        });
+        let text = sign::string_to_sign(timestamp, &scope, &canonical);
+        if sign::signature(&key, &text) == authorization.signature {
+            return Ok(());
+        }
     }
-    let mut headers: Vec<sign::Header<'_>> = authorization
-        .signed_headers
-        .iter()
-        .copied()
-        .zip(values.iter().map(String::as_str))
-        .collect();
+    Err(wrong(
+        "The signature does not match the request. Check the SecretKey and what is signed.",
+    ))
+}
+
+/// The canonical form of what arrived; `None` when a signed header did not.
+fn canonical_request(request: &Received<'_>, signed: &[&str], host: &str) -> Option<String> {
+    let action = request.header("x-tc-action").map(str::to_lowercase);
+    let mut headers = Vec::with_capacity(signed.len());
+    for &name in signed {
+        let value = match name {
+            "host" => host,
+            // The documentation signs it in lower case, and everything else as it is sent.
+            "x-tc-action" => action.as_deref()?,
+            name => request.header(name)?,
+        };
+        headers.push((name, value));
+    }
     headers.sort_unstable();
     let payload = match request.header("x-tc-content-sha256") {
         Some(unsigned @ "UNSIGNED-PAYLOAD") => sign::hashed_payload(unsigned.as_bytes()),
         _ => sign::hashed_payload(request.body),
     };
-    let canonical = sign::canonical_request(request.method, request.query, &headers, &payload);
-    let scope = sign::credential_scope(&date, authorization.service);
-    let text = sign::string_to_sign(timestamp, &scope, &canonical);
-    let key = sign::signing_key(credential.secret_key.expose(), &date, authorization.service);
-    if sign::signature(&key, &text) == authorization.signature {
-        Ok(())
-    } else {
-        Err(wrong(
-            "The signature does not match the request. Check the SecretKey and what is signed.",
-        ))
-    }
+    Some(sign::canonical_request(
+        request.method,
+        request.query,
+        &headers,
+        &payload,
+    ))
 }
 
 #[cfg(test)]

@@ -44,6 +44,9 @@ fn what_clients_send_is_accepted() {
     for call in [call(), with_action, bare_ip, with_charset, get, unsigned] {
         assert_eq!(outcome(&call.sign()), accepted);
     }
+    let without_port = call().with("host", "127.0.0.1").sign();
+    let without_port = without_port.with("host", "127.0.0.1:10089");
+    assert_eq!(outcome(&without_port), accepted);
 }
 
 #[test]
@@ -91,10 +94,21 @@ fn nothing_that_is_signed_may_change() {
     };
     assert_eq!(code(&other_body), failure);
     let signed = || call().sign();
-    assert_eq!(code(&signed().with("host", "127.0.0.1")), failure);
+    assert_eq!(code(&signed().with("host", "127.0.0.1:1")), failure);
     let charset = "application/json; charset=utf-8";
     assert_eq!(code(&signed().with("content-type", charset)), failure);
-    assert_eq!(code(&signed().without("host")), failure);
+    let other_action = Call {
+        signed: &["content-type", "host", "x-tc-action"],
+        ..call()
+    };
+    let other_action = other_action.sign().with("x-tc-action", "DescribeTrtcUsage");
+    assert_eq!(code(&other_action), failure);
+    let unsent = call().with("x-tc-version", "2019-07-22");
+    let unsent = Call {
+        signed: &["content-type", "host", "x-tc-version"],
+        ..unsent
+    };
+    assert_eq!(code(&unsent.sign().without("x-tc-version")), failure);
     let later = (beijing(NOW).timestamp() + 1).to_string();
     assert_eq!(code(&signed().with("x-tc-timestamp", &later)), failure);
     let other_query = Call {
@@ -140,6 +154,7 @@ fn the_scope_has_the_utc_date() {
 fn common_parameters_are_required() {
     for name in [
         "content-type",
+        "host",
         "authorization",
         "x-tc-timestamp",
         "x-tc-action",
