@@ -8,16 +8,23 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use crate::secret::Secret;
+
 /// Name of the algorithm, first in the string to sign and in the `Authorization` header.
 pub const ALGORITHM: &str = "TC3-HMAC-SHA256";
+
+const SECONDS_PER_DAY: i64 = 86_400;
 
 /// What every credential scope ends with.
 pub const TERMINATOR: &str = "tc3_request";
 
+/// What is hashed in the body's place when the header `X-TC-Content-SHA256` says so.
+pub const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
+
 /// A header that is signed: lower-case name, value as sent.
 pub type Header<'a> = (&'a str, &'a str);
 
-/// Step 1: the hash of the body as lower-case hex.
+/// Step 1: the hash of the body (or of [`UNSIGNED_PAYLOAD`]) as lower-case hex.
 pub fn hashed_payload(body: &[u8]) -> String {
     hex(&Sha256::digest(body))
 }
@@ -32,7 +39,9 @@ pub fn signed_headers(headers: &[Header<'_>]) -> String {
         .join(";")
 }
 
-/// Step 2: the request in canonical form. The path is always `/`; `query` is empty for POST.
+/// Step 2: the request in canonical form. The path is always `/`; `query` is empty for POST. `headers` are sorted by
+/// name and carry their values as sent: of those that are ever signed only `x-tc-action` is written with capitals, and
+/// the upstream wants it lower-cased here.
 pub fn canonical_request(
     method: &str,
     query: &str,
@@ -43,7 +52,10 @@ pub fn canonical_request(
     for (name, value) in headers {
         text.push_str(name);
         text.push(':');
-        text.push_str(value.trim());
+        match *name {
+            "x-tc-action" => text.push_str(&value.trim().to_ascii_lowercase()),
+            _ => text.push_str(value.trim()),
+        }
         text.push('\n');
     }
     text.push('\n');
@@ -115,6 +127,41 @@ pub fn authorization(
     )
 }
 
+/// The scope and the signing key of a day, kept because all signatures of that day share them: three of the four HMACs
+/// of a signature, and the formatting of its date, are spared.
+#[derive(Default)]
+pub struct DayKey(Option<Day>);
+
+struct Day {
+    secret_key: Secret,
+    number: i64,
+    service: String,
+    scope: String,
+    signing_key: Mac32,
+}
+
+impl DayKey {
+    /// The credential scope and the signing key for `timestamp`; derived anew when the secret key, the UTC date or the
+    /// service is another than the last time.
+    pub fn at(&mut self, secret_key: &Secret, timestamp: i64, service: &str) -> (&str, &Mac32) {
+        let number = timestamp.div_euclid(SECONDS_PER_DAY);
+        let held = self.0.take().filter(|day| {
+            day.number == number && day.service == service && day.secret_key == *secret_key
+        });
+        let day = self.0.insert(held.unwrap_or_else(|| {
+            let date = utc_date(timestamp);
+            Day {
+                secret_key: secret_key.clone(),
+                number,
+                service: service.to_owned(),
+                scope: credential_scope(&date, service),
+                signing_key: signing_key(secret_key.expose(), &date, service),
+            }
+        }));
+        (&day.scope, &day.signing_key)
+    }
+}
+
 fn hmac(key: &[u8], message: &str) -> Mac32 {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
     mac.update(message.as_bytes());
@@ -128,4 +175,110 @@ fn hex(bytes: &[u8]) -> String {
             write!(text, "{byte:02x}").expect("writing to a String cannot fail");
             text
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    const VECTORS: &str = include_str!("../../tests/data/signing/tc3.json");
+
+    fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+        value[name]
+            .as_str()
+            .unwrap_or_else(|| panic!("{name} of {value}"))
+    }
+
+    /// Every step of one vector: the name it has there, and what comes out here.
+    fn steps(input: &Value) -> Vec<(&'static str, String)> {
+        let timestamp = input["timestamp"].as_i64().expect("a timestamp");
+        let (service, key) = (text(input, "service"), text(input, "secret_key"));
+        let mut headers: Vec<Header<'_>> = input["sign_headers"]
+            .as_object()
+            .expect("headers")
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str().expect("a value")))
+            .collect();
+        headers.sort_unstable();
+        let body = match input["unsigned_payload"].as_bool() {
+            Some(true) => UNSIGNED_PAYLOAD,
+            _ => text(input, "body"),
+        };
+
+        let payload = hashed_payload(body.as_bytes());
+        let names = signed_headers(&headers);
+        let canonical = canonical_request(
+            text(input, "method"),
+            text(input, "query"),
+            &headers,
+            &payload,
+        );
+        let date = utc_date(timestamp);
+        let scope = credential_scope(&date, service);
+        let to_sign = string_to_sign(timestamp, &scope, &canonical);
+        let date_key = secret_date(key, &date);
+        let service_key = secret_service(&date_key, service);
+        let signing_key = secret_signing(&service_key);
+        let signature = signature(&signing_key, &to_sign);
+        let authorization = authorization(text(input, "secret_id"), &scope, &names, &signature);
+        vec![
+            ("hashed_payload", payload),
+            (
+                "hashed_canonical_request",
+                hashed_payload(canonical.as_bytes()),
+            ),
+            ("canonical_request", canonical),
+            ("utc_date", date),
+            ("credential_scope", scope),
+            ("signed_headers", names),
+            ("string_to_sign", to_sign),
+            ("secret_date_hex", hex(&*date_key)),
+            ("secret_service_hex", hex(&*service_key)),
+            ("secret_signing_hex", hex(&*signing_key)),
+            ("signature", signature),
+            ("authorization", authorization),
+        ]
+    }
+
+    #[test]
+    fn every_step_of_every_vector_comes_out() {
+        let vectors: Value = serde_json::from_str(VECTORS).expect("JSON");
+        let vectors = vectors["vectors"].as_array().expect("a list");
+        assert!(!vectors.is_empty());
+        for vector in vectors {
+            let expected = &vector["expected"];
+            let steps = steps(&vector["input"]);
+            assert_eq!(steps.len(), expected.as_object().expect("steps").len());
+            for (step, got) in steps {
+                assert_eq!(
+                    got,
+                    text(expected, step),
+                    "{step} of {}",
+                    text(vector, "name")
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_day_key_follows_secret_date_and_service() {
+        const MIDNIGHT: i64 = 1_599_609_600;
+        let (old, new) = (Secret::new("fake-1".into()), Secret::new("fake-2".into()));
+        let mut cache = DayKey::default();
+        for (key, timestamp, service) in [
+            (&old, MIDNIGHT - 1, "trtc"),
+            (&old, MIDNIGHT - 86_400, "trtc"),
+            (&old, MIDNIGHT, "trtc"),
+            (&new, MIDNIGHT, "trtc"),
+            (&new, MIDNIGHT, "sts"),
+            (&new, -1, "sts"),
+        ] {
+            let date = utc_date(timestamp);
+            let (scope, signing) = cache.at(key, timestamp, service);
+            assert_eq!(scope, credential_scope(&date, service));
+            assert_eq!(*signing, signing_key(key.expose(), &date, service));
+        }
+    }
 }

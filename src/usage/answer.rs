@@ -18,6 +18,12 @@ pub enum Rejected {
     /// The row belongs to another app than the one asked for.
     #[error("it belongs to another app")]
     OtherApp,
+    /// The row lies more than a day away from the date asked for.
+    #[error("it lies more than a day away from the date asked for")]
+    OtherDate,
+    /// The row is a whole day's sum, and the day's buckets are there too.
+    #[error("it is a day's sum beside that day's buckets")]
+    DaySum,
 }
 
 /// The rows of one answer: per TimeKey one value for each of the action's columns, in milliseconds.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, Days, NaiveDate, TimeDelta, Utc};
 
 /// Length of one bucket.
 pub const BUCKET_SECONDS: i64 = 300;
@@ -103,13 +103,31 @@ impl TimeKey {
         self.0
     }
 
-    /// Reads `YYYY-MM-DD HH:MM:SS`, or `YYYY-MM-DD` as that date's midnight; both in Beijing time.
+    /// Reads `YYYY-MM-DD HH:MM:SS`, or `YYYY-MM-DD` as that date's midnight; both in Beijing time. Nothing but these
+    /// fixed widths is taken: every row of every answer comes through here.
     pub fn parse(text: &str) -> Option<Self> {
-        if text.len() == 10 {
-            return text.parse::<Date>().ok().map(Date::midnight);
-        }
-        let local = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").ok()?;
-        Some(Self(local.and_utc().timestamp() - BEIJING_OFFSET_SECONDS))
+        let (date, time) = text.as_bytes().split_at_checked(10)?;
+        let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = date else {
+            return None;
+        };
+        let year = decimal(&[y1, y2, y3, y4])?.cast_signed();
+        let date = NaiveDate::from_ymd_opt(year, decimal(&[m1, m2])?, decimal(&[d1, d2])?)?;
+        let second_of_day = match *time {
+            [] => 0,
+            [b' ', h1, h2, b':', m1, m2, b':', s1, s2] => {
+                let time = (
+                    decimal(&[h1, h2])?,
+                    decimal(&[m1, m2])?,
+                    decimal(&[s1, s2])?,
+                );
+                let (0..24, 0..60, 0..60) = time else {
+                    return None;
+                };
+                time.0 * 3600 + time.1 * 60 + time.2
+            }
+            _ => return None,
+        };
+        Some(Date(date).midnight().plus_seconds(second_of_day.into()))
     }
 
     /// The Beijing date this key lies in.
@@ -138,6 +156,15 @@ impl TimeKey {
     pub fn plus_seconds(self, seconds: i64) -> Self {
         Self(self.0.saturating_add(seconds))
     }
+}
+
+/// The number that these ASCII digits write.
+fn decimal(digits: &[u8]) -> Option<u32> {
+    digits.iter().try_fold(0, |number, digit| {
+        digit
+            .is_ascii_digit()
+            .then(|| number * 10 + u32::from(digit - b'0'))
+    })
 }
 
 impl fmt::Display for TimeKey {
@@ -185,6 +212,13 @@ mod tests {
             "2020-13-01",
             "2020-09-07T00:00:00",
             "2020-09-07 24:00:00",
+            "2020-09-07 23:60:00",
+            "2020-09-07 23:59:60",
+            "2020-09-07 1:00:00",
+            "2020-09-07 01:00:00 ",
+            "2020-09-07 01:00",
+            "+020-09-07",
+            "2021-02-29",
             "0000000000",
             "２０２０",
         ] {
