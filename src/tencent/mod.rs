@@ -10,3 +10,4 @@ pub mod wire;
 
 pub use action::Action;
 pub use error::{CallError, Class};
+pub use wire::Query;

@@ -1,1 +1,0 @@
-//! JSON of the upstream to [`Answer`](crate::usage::Answer) and back.

@@ -1,0 +1,96 @@
+//! JSON of the upstream to [`Answer`] and back. Pure: bytes in, values out; texts that come out of an answer are still
+//! raw, and whoever shows them cleans them first (`super::clean`).
+//!
+//! Leniency ends where a number could be believed wrongly: what is odd in form is read, what is odd in value costs its
+//! row, and what is not an answer at all is malformed.
+
+mod envelope;
+mod keyed_minutes;
+mod named_seconds;
+mod number;
+mod rows;
+
+use serde::Deserialize;
+
+use super::action::{Action, Shape};
+use crate::usage::{Answer, App, Date, Rejected};
+
+/// A question: the usage of one app, or of the whole account, on one date.
+///
+/// It is always a single date because that is how the upstream is made to answer in five-minute rows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Query {
+    /// Which action is asked.
+    pub action: &'static Action,
+    /// Whose usage.
+    pub app: App,
+    /// The Beijing date.
+    pub date: Date,
+}
+
+/// The body of the request that asks `query`.
+pub fn request_body(query: &Query) -> String {
+    let date = query.date;
+    match query.app {
+        App::Id(id) => format!(r#"{{"StartTime":"{date}","EndTime":"{date}","SdkAppId":{id}}}"#),
+        App::Total => format!(r#"{{"StartTime":"{date}","EndTime":"{date}"}}"#),
+    }
+}
+
+/// What the upstream said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// Its rows.
+    pub answer: Answer,
+    /// Why the first of the rows that were left out was left out.
+    pub left_out: Option<Rejected>,
+    /// The name of this call, for a support ticket.
+    pub request_id: Option<String>,
+    /// What it says about the action's retirement, if it is to be retired.
+    pub deprecated: Option<String>,
+}
+
+/// Why a body holds no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WireError {
+    /// It holds an error of the upstream.
+    #[error("{code}: {message}")]
+    Refused {
+        /// Exact code, e.g. `AuthFailure.SignatureExpire`.
+        code: String,
+        /// Its message.
+        message: String,
+        /// The name of the call.
+        request_id: Option<String>,
+    },
+    /// It is not an answer of this API.
+    #[error("{0}")]
+    Malformed(String),
+}
+
+/// Reads the answer to `query`.
+///
+/// # Errors
+/// When the body holds an error of the upstream, or is no answer of the action at all. A row that cannot be believed is
+/// no error: it is left out and counted.
+pub fn parse(query: &Query, body: &[u8]) -> Result<Reply, WireError> {
+    let body = std::str::from_utf8(body)
+        .map_err(|error| WireError::Malformed(format!("not UTF-8: {error}")))?;
+    match query.action.shape {
+        Shape::NamedSeconds => named_seconds::parse(query, body),
+        Shape::KeyedMinutes => keyed_minutes::parse(query, body),
+    }
+}
+
+/// The upstream's error in this body, whatever else it holds; for answers whose HTTP status already says that they
+/// failed.
+pub fn refusal(body: &[u8]) -> Option<WireError> {
+    envelope::refusal(std::str::from_utf8(body).ok()?)
+}
+
+/// A JSON string, borrowed unless it has escapes.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] std::borrow::Cow<'a, str>);
+
+#[cfg(test)]
+mod tests;
