@@ -3,6 +3,11 @@
 
 use std::time::Duration;
 
+use super::clean::{clean, excerpt};
+use super::codes::{self, Known};
+use super::credentials::{Credentials, CredentialsError};
+use super::wire::WireError;
+
 /// How the schedule goes on after a failed call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
@@ -14,11 +19,25 @@ pub enum Class {
     Permanent,
 }
 
+/// Which other calls would have failed the same way, so that a thousand apps need not find out one by one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// This call, as far as one can tell.
+    Query,
+    /// All calls of the same action.
+    Action,
+    /// All calls of the account.
+    Account,
+}
+
 /// A call that brought no answer.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum CallError {
     /// The upstream answered with an error of its own.
-    #[error("the upstream refused: {code}: {message} (RequestId {request_id})")]
+    #[error(
+        "the upstream refused: {code}: {message} (RequestId {request_id}){}",
+        hint(code)
+    )]
     Upstream {
         /// Exact code, e.g. `AuthFailure.SignatureExpire`.
         code: String,
@@ -58,4 +77,203 @@ pub enum CallError {
     /// There are no credentials to sign with.
     #[error("no usable credentials: {0}")]
     Credentials(String),
+}
+
+/// Every value of [`CallError::label`]: those of the upstream's codes, then our own.
+pub const LABELS: &[&str] = &[
+    "action_retired",
+    "auth_failure",
+    "signature_expire",
+    "unauthorized_operation",
+    "ip_in_blacklist",
+    "ip_not_in_whitelist",
+    "invalid_parameter",
+    "missing_parameter",
+    "unknown_parameter",
+    "invalid_request",
+    "unsupported_region",
+    "unsupported_protocol",
+    "request_size_limit_exceeded",
+    "response_size_limit_exceeded",
+    "resource_not_found",
+    "request_limit_exceeded",
+    "limit_exceeded",
+    "resource_insufficient",
+    "resource_unavailable",
+    "service_unavailable",
+    "internal_error",
+    "failed_operation",
+    "other",
+    "transport",
+    "timeout",
+    "http_status",
+    "malformed",
+    "too_large",
+    "credentials",
+];
+
+impl CallError {
+    /// How to go on.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Upstream { code, .. } => codes::known(code).class,
+            Self::Credentials(_) => Class::Permanent,
+            Self::Transport(_)
+            | Self::Timeout(_)
+            | Self::Status { .. }
+            | Self::Malformed { .. }
+            | Self::TooLarge { .. } => Class::Transient,
+        }
+    }
+
+    /// Who else is concerned.
+    pub fn scope(&self) -> Scope {
+        match self {
+            Self::Upstream { code, .. } => codes::known(code).scope,
+            Self::Credentials(_) => Scope::Account,
+            Self::Transport(_)
+            | Self::Timeout(_)
+            | Self::Status { .. }
+            | Self::Malformed { .. }
+            | Self::TooLarge { .. } => Scope::Query,
+        }
+    }
+
+    /// The value of the label `code`, one of [`LABELS`].
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Upstream { code, .. } => codes::known(code).label,
+            Self::Transport(_) => "transport",
+            Self::Timeout(_) => "timeout",
+            Self::Status { .. } => "http_status",
+            Self::Malformed { .. } => "malformed",
+            Self::TooLarge { .. } => "too_large",
+            Self::Credentials(_) => "credentials",
+        }
+    }
+
+    /// What a body that holds no answer means, cleaned for everybody's eyes.
+    pub(super) fn from_wire(error: WireError, body: &[u8], credentials: &Credentials) -> Self {
+        let clean = |text: &str| clean(text, Some(credentials));
+        match error {
+            WireError::Refused {
+                code,
+                message,
+                request_id,
+            } => Self::Upstream {
+                code: clean(&code),
+                message: clean(&message),
+                request_id: request_id.map_or_else(|| "-".to_owned(), |id| clean(&id)),
+            },
+            WireError::Malformed(reason) => Self::Malformed {
+                reason: clean(&reason),
+                body: excerpt(body, Some(credentials)),
+            },
+        }
+    }
+}
+
+impl From<CredentialsError> for CallError {
+    fn from(error: CredentialsError) -> Self {
+        Self::Credentials(clean(&error.to_string(), None))
+    }
+}
+
+/// What the operator can do about a code, as the end of the sentence that reports it.
+fn hint(code: &str) -> String {
+    match codes::known(code) {
+        Known { hint: "", .. } => String::new(),
+        Known { hint, .. } => format!("; {hint}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn upstream(code: &str) -> CallError {
+        CallError::Upstream {
+            code: code.to_owned(),
+            message: "m".to_owned(),
+            request_id: "r".to_owned(),
+        }
+    }
+
+    #[test]
+    fn codes_are_classed_exactly_first_then_by_group() {
+        use Class::{Permanent, Throttled, Transient};
+        for (code, class, label) in [
+            ("ActionOffline", Permanent, "action_retired"),
+            ("UnsupportedOperation", Permanent, "action_retired"),
+            ("AuthFailure.SecretIdNotFound", Permanent, "auth_failure"),
+            ("AuthFailure.SignatureExpire", Transient, "signature_expire"),
+            (
+                "AuthFailure.UnauthorizedOperation",
+                Permanent,
+                "unauthorized_operation",
+            ),
+            (
+                "UnauthorizedOperation.SdkAppId",
+                Permanent,
+                "unauthorized_operation",
+            ),
+            ("InvalidParameter.SdkAppId", Permanent, "invalid_parameter"),
+            (
+                "FailedOperation.SdkAppIdNotExist",
+                Permanent,
+                "resource_not_found",
+            ),
+            ("FailedOperation.Anything", Transient, "failed_operation"),
+            ("RequestLimitExceeded", Throttled, "request_limit_exceeded"),
+            (
+                "RequestLimitExceeded.IPLimitExceeded",
+                Throttled,
+                "request_limit_exceeded",
+            ),
+            ("LimitExceeded", Permanent, "limit_exceeded"),
+            ("ResourceInsufficient", Permanent, "resource_insufficient"),
+            ("InternalError.DBError", Transient, "internal_error"),
+            ("internalerror", Transient, "other"),
+            ("", Transient, "other"),
+        ] {
+            let error = upstream(code);
+            assert_eq!((error.class(), error.label()), (class, label), "{code}");
+        }
+    }
+
+    #[test]
+    fn every_label_is_announced_once() {
+        let own = [
+            CallError::Transport(String::new()),
+            CallError::Timeout(Duration::ZERO),
+            CallError::Status {
+                status: 502,
+                body: String::new(),
+            },
+            CallError::Malformed {
+                reason: String::new(),
+                body: String::new(),
+            },
+            CallError::TooLarge { limit: 1 },
+            CallError::Credentials(String::new()),
+        ];
+        let mut labels: Vec<_> = codes::ALL.iter().map(|known| known.label).collect();
+        labels.push(codes::UNKNOWN.label);
+        labels.extend(own.iter().map(CallError::label));
+        labels.sort_unstable();
+        labels.dedup();
+        let mut announced = LABELS.to_vec();
+        announced.sort_unstable();
+        assert_eq!(labels, announced);
+    }
+
+    #[test]
+    fn a_message_says_what_to_do() {
+        let retired = upstream("InvalidAction").to_string();
+        assert!(retired.contains("(RequestId r); ") && retired.contains("DescribeTrtcUsage"));
+        assert_eq!(
+            upstream("InternalError").to_string(),
+            "the upstream refused: InternalError: m (RequestId r)"
+        );
+    }
 }

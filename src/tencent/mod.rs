@@ -2,12 +2,14 @@
 //! that puts them on the wire. `sign` and `wire` are pure; nothing here decides when to ask or what usage adds up to.
 
 pub mod action;
+mod clean;
 pub mod client;
+mod codes;
 pub mod credentials;
 pub mod error;
 pub mod sign;
 pub mod wire;
 
 pub use action::Action;
-pub use error::{CallError, Class};
+pub use error::{CallError, Class, Scope};
 pub use wire::Query;

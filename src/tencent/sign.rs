@@ -1,8 +1,6 @@
 //! TC3-HMAC-SHA256, step by step as the upstream documents it. Pure: the timestamp is an argument, and what comes out
 //! is text to put into headers.
 
-use std::fmt::Write as _;
-
 use chrono::DateTime;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
@@ -169,12 +167,12 @@ fn hmac(key: &[u8], message: &str) -> Mac32 {
 }
 
 fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     bytes
         .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            write!(text, "{byte:02x}").expect("writing to a String cannot fail");
-            text
-        })
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|digit| char::from(DIGITS[usize::from(digit)]))
+        .collect()
 }
 
 #[cfg(test)]
