@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use files::Stamp;
 use source::Source;
-pub use source::Surroundings;
+pub use source::{Surroundings, Variables};
 
 use crate::config::CredentialSource;
 use crate::secret::Secret;

@@ -20,10 +20,13 @@ const TOKEN_VARIABLES: [&str; 3] = [
 
 const PROFILE_IN_HOME: &str = ".tencentcloud/credentials";
 
+/// Looks up an environment variable by its name.
+pub type Variables = dyn Fn(&str) -> Option<String>;
+
 /// What lies outside the configuration, so that a test can bring its own.
 pub struct Surroundings {
-    /// Reads an environment variable.
-    pub variable: Box<dyn Fn(&str) -> Option<String>>,
+    /// The environment.
+    pub variable: Box<Variables>,
     /// The profile file for all users of the machine.
     pub system_profile: PathBuf,
 }

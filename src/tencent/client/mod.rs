@@ -1,0 +1,313 @@
+//! Puts one question on the wire and brings back its answer. One call is one attempt, signed when it is made: when to ask
+//! again is the schedule's business.
+
+use std::error::Error;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, Request, Response, StatusCode, Url, redirect};
+
+use super::action::{SERVICE, VERSION};
+use super::clean::{clean, excerpt};
+use super::credentials::{Credentials, Provider};
+use super::error::CallError;
+use super::sign::{self, DayKey};
+use super::wire::{self, Query, Reply};
+use crate::clock::{Clock, Moment};
+use crate::config::Account;
+use crate::usage::Answer;
+
+/// A day of one app is 40 kB.
+const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
+
+/// As much of a failed answer as is looked at for an error of the upstream.
+const MAX_FAILED_BODY_BYTES: usize = 64 * 1024;
+
+/// Connecting either works soon or not at all.
+const MAX_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Sent and signed without a charset, as the SDKs do.
+const JSON: &str = "application/json";
+
+/// Of the characters that the upstream allows in `X-TC-RequestClient`.
+const REQUEST_CLIENT: &str = concat!("trtc-exporter_", env!("CARGO_PKG_VERSION"));
+const USER_AGENT: &str = concat!("trtc-exporter/", env!("CARGO_PKG_VERSION"));
+
+/// Asks on behalf of one account.
+pub struct Client {
+    http: reqwest::Client,
+    endpoint: Url,
+    /// What the `Host` header says, for it is signed.
+    host: String,
+    connect_timeout: Duration,
+    request_timeout: Duration,
+    credentials: Provider,
+    day_key: Mutex<DayKey>,
+    told_of_retirement: AtomicBool,
+    clock: Arc<dyn Clock>,
+}
+
+/// Why there can be no client.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The endpoint has no host.
+    #[error("the endpoint {0} names no host")]
+    NoHost(Url),
+    /// A configured value cannot be sent.
+    #[error("{value:?} cannot be sent as {header}")]
+    Header {
+        /// The header.
+        header: &'static str,
+        /// What was to be its value.
+        value: String,
+    },
+    /// HTTP could not be set up; for want of the system's CA certificates, most often.
+    #[error("cannot set up HTTPS (are CA certificates installed, or is SSL_CERT_FILE set?): {0}")]
+    Http(String),
+}
+
+impl Client {
+    /// A client for `account`, which takes the timestamps of its signatures from `clock`.
+    ///
+    /// # Errors
+    /// When the account holds values that cannot be sent, or the system lacks what HTTPS needs.
+    pub fn new(account: &Account, clock: Arc<dyn Clock>) -> Result<Self, BuildError> {
+        let connect_timeout = account.request_timeout.min(MAX_CONNECT_TIMEOUT);
+        Ok(Self {
+            http: http(account, connect_timeout)?,
+            endpoint: account.endpoint.clone(),
+            host: host(&account.endpoint)
+                .ok_or_else(|| BuildError::NoHost(account.endpoint.clone()))?,
+            connect_timeout,
+            request_timeout: account.request_timeout,
+            credentials: Provider::new(&account.credentials),
+            day_key: Mutex::default(),
+            told_of_retirement: AtomicBool::new(false),
+            clock,
+        })
+    }
+
+    /// Where the keys come from, and whether they have become others.
+    pub fn credentials(&self) -> &Provider {
+        &self.credentials
+    }
+
+    /// Asks once. The answer has to be complete within `limit` or the account's request timeout, whichever is shorter.
+    ///
+    /// # Errors
+    /// Says why there is no answer; nothing in it is secret or forged.
+    pub async fn ask(&self, query: &Query, limit: Duration) -> Result<Answer, CallError> {
+        let limit = limit.min(self.request_timeout);
+        let started = self.clock.now();
+        let outcome = tokio::time::timeout(limit, self.attempt(query, started))
+            .await
+            .unwrap_or(Err(CallError::Timeout(limit)));
+        self.log(query, started, &outcome);
+        outcome.map(|reply| reply.answer)
+    }
+
+    async fn attempt(&self, query: &Query, now: Moment) -> Result<Reply, CallError> {
+        let credentials = self.credentials.current()?;
+        let request = self.request(query, &credentials, now.utc.timestamp())?;
+        let failed = |error| self.transport(error, &credentials);
+        let mut response = self.http.execute(request).await.map_err(failed)?;
+
+        let mut body = Vec::new();
+        let status = response.status();
+        if status != StatusCode::OK {
+            // An error that a gateway sends may end anyhow: what came of it is all there is to say.
+            drop(read(&mut response, &mut body, MAX_FAILED_BODY_BYTES).await);
+            return Err(match wire::refusal(&body) {
+                Some(refusal) => CallError::from_wire(refusal, &body, &credentials),
+                None => CallError::Status {
+                    status: status.as_u16(),
+                    body: excerpt(&body, Some(&credentials)),
+                },
+            });
+        }
+        if !read(&mut response, &mut body, MAX_BODY_BYTES)
+            .await
+            .map_err(failed)?
+        {
+            return Err(CallError::TooLarge {
+                limit: MAX_BODY_BYTES,
+            });
+        }
+        let mut reply = wire::parse(query, &body)
+            .map_err(|error| CallError::from_wire(error, &body, &credentials))?;
+        for text in [&mut reply.request_id, &mut reply.deprecated]
+            .into_iter()
+            .flatten()
+        {
+            *text = clean(text, Some(&credentials));
+        }
+        Ok(reply)
+    }
+
+    /// The signed request. The token goes along unsigned, as the upstream wants it.
+    fn request(
+        &self,
+        query: &Query,
+        credentials: &Credentials,
+        timestamp: i64,
+    ) -> Result<Request, CallError> {
+        let body = wire::request_body(query);
+        let mut request = Request::new(Method::POST, self.endpoint.clone());
+        let headers = request.headers_mut();
+        headers.insert("x-tc-action", HeaderValue::from_static(query.action.name));
+        headers.insert("x-tc-timestamp", timestamp.into());
+        if let Some(token) = &credentials.token {
+            headers.insert("x-tc-token", secret_header(token.expose())?);
+        }
+        let authorization = self.authorization(query.action.name, &body, credentials, timestamp);
+        headers.insert(AUTHORIZATION, secret_header(&authorization)?);
+        *request.body_mut() = Some(body.into());
+        Ok(request)
+    }
+
+    fn authorization(
+        &self,
+        action: &str,
+        body: &str,
+        credentials: &Credentials,
+        timestamp: i64,
+    ) -> String {
+        let headers = [
+            ("content-type", JSON),
+            ("host", &self.host),
+            ("x-tc-action", action),
+        ];
+        let payload = sign::hashed_payload(body.as_bytes());
+        let canonical = sign::canonical_request("POST", "", &headers, &payload);
+        let mut day_key = self.day_key.lock().unwrap_or_else(PoisonError::into_inner);
+        let (scope, key) = day_key.at(&credentials.secret_key, timestamp, SERVICE);
+        let signature = sign::signature(key, &sign::string_to_sign(timestamp, scope, &canonical));
+        let names = sign::signed_headers(&headers);
+        sign::authorization(&credentials.secret_id, scope, &names, &signature)
+    }
+
+    fn transport(&self, error: reqwest::Error, credentials: &Credentials) -> CallError {
+        if error.is_connect() && error.is_timeout() {
+            return CallError::Timeout(self.connect_timeout);
+        }
+        CallError::Transport(clean(&in_full(&error.without_url()), Some(credentials)))
+    }
+
+    fn log(&self, query: &Query, started: Moment, outcome: &Result<Reply, CallError>) {
+        let elapsed = self.clock.now().mono.saturating_sub(started.mono);
+        let (action, app, date) = (query.action.name, query.app, query.date);
+        match outcome {
+            Ok(reply) => {
+                let request_id = reply.request_id.as_deref();
+                let (rows, left_out) = (reply.answer.rows().count(), reply.answer.rejected());
+                let why = reply.left_out.map(tracing::field::display);
+                tracing::debug!(action, %app, %date, request_id, ?elapsed, rows, left_out, why, "answered");
+                if let Some(warning) = &reply.deprecated
+                    && !self.told_of_retirement.swap(true, Ordering::Relaxed)
+                {
+                    tracing::warn!(
+                        action,
+                        warning,
+                        "the upstream is going to retire this action"
+                    );
+                }
+            }
+            Err(error) => {
+                tracing::debug!(action, %app, %date, ?elapsed, %error, "not answered");
+            }
+        }
+    }
+}
+
+/// The HTTP library, set up so that one request is one exchange with the endpoint and nobody else.
+fn http(account: &Account, connect_timeout: Duration) -> Result<reqwest::Client, BuildError> {
+    // Fails when there is one already, which is as good.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let mut builder = reqwest::Client::builder()
+        .user_agent(USER_AGENT)
+        .default_headers(constant_headers(account)?)
+        .connect_timeout(connect_timeout)
+        .redirect(redirect::Policy::none())
+        .retry(reqwest::retry::never());
+    if is_loopback(&account.endpoint) {
+        builder = builder.no_proxy();
+    }
+    if account.endpoint.scheme() == "http" {
+        // Or an image without CA certificates could not even run the demo.
+        builder = builder.tls_certs_only([]);
+    }
+    builder
+        .build()
+        .map_err(|error| BuildError::Http(in_full(&error)))
+}
+
+/// What every request of the account has in common.
+fn constant_headers(account: &Account) -> Result<HeaderMap, BuildError> {
+    let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(JSON))]);
+    for (header, value) in [
+        ("x-tc-version", VERSION),
+        ("x-tc-region", &account.region),
+        ("x-tc-language", &account.language),
+        ("x-tc-requestclient", REQUEST_CLIENT),
+    ] {
+        let sent = HeaderValue::from_str(value).map_err(|_| BuildError::Header {
+            header,
+            value: value.to_owned(),
+        })?;
+        headers.insert(HeaderName::from_static(header), sent);
+    }
+    Ok(headers)
+}
+
+/// The `Host` header of requests to `endpoint`: with its port unless that goes without saying.
+fn host(endpoint: &Url) -> Option<String> {
+    let name = endpoint.host_str()?;
+    Some(match endpoint.port() {
+        Some(port) => format!("{name}:{port}"),
+        None => name.to_owned(),
+    })
+}
+
+fn is_loopback(endpoint: &Url) -> bool {
+    let name = endpoint.host_str().unwrap_or_default();
+    let address = name.trim_matches(['[', ']']).parse::<IpAddr>();
+    name == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
+fn secret_header(value: &str) -> Result<HeaderValue, CallError> {
+    let mut header = HeaderValue::from_str(value)
+        .map_err(|_| CallError::Credentials("they cannot be sent in a header".to_owned()))?;
+    header.set_sensitive(true);
+    Ok(header)
+}
+
+/// Appends what comes, decompressed, while it is no more than `limit` bytes; whether it was no more.
+async fn read(
+    response: &mut Response,
+    body: &mut Vec<u8>,
+    limit: usize,
+) -> Result<bool, reqwest::Error> {
+    while let Some(chunk) = response.chunk().await? {
+        let room = limit - body.len();
+        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        if chunk.len() > room {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// An error and all that lies behind it: the first of them alone says only that sending failed.
+fn in_full(error: &dyn Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| (**error).source());
+    causes
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
+#[cfg(test)]
+mod tests;
