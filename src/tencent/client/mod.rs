@@ -1,16 +1,18 @@
 //! Puts one question on the wire and brings back its answer. One call is one attempt, signed when it is made: when to ask
 //! again is the schedule's business.
 
-use std::error::Error;
-use std::net::IpAddr;
+mod http;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Method, Request, Response, StatusCode, Url, redirect};
+use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::{Method, Request, StatusCode, Url};
 
-use super::action::{SERVICE, VERSION};
+use http::{JSON, host, in_full, read};
+
+use super::action::SERVICE;
 use super::clean::{clean, excerpt};
 use super::credentials::{Credentials, Provider};
 use super::error::CallError;
@@ -28,13 +30,6 @@ const MAX_FAILED_BODY_BYTES: usize = 64 * 1024;
 
 /// Connecting either works soon or not at all.
 const MAX_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Sent and signed without a charset, as the SDKs do.
-const JSON: &str = "application/json";
-
-/// Of the characters that the upstream allows in `X-TC-RequestClient`.
-const REQUEST_CLIENT: &str = concat!("trtc-exporter_", env!("CARGO_PKG_VERSION"));
-const USER_AGENT: &str = concat!("trtc-exporter/", env!("CARGO_PKG_VERSION"));
 
 /// Asks on behalf of one account.
 pub struct Client {
@@ -77,7 +72,7 @@ impl Client {
     pub fn new(account: &Account, clock: Arc<dyn Clock>) -> Result<Self, BuildError> {
         let connect_timeout = account.request_timeout.min(MAX_CONNECT_TIMEOUT);
         Ok(Self {
-            http: http(account, connect_timeout)?,
+            http: http::client(account, connect_timeout)?,
             endpoint: account.endpoint.clone(),
             host: host(&account.endpoint)
                 .ok_or_else(|| BuildError::NoHost(account.endpoint.clone()))?,
@@ -222,91 +217,11 @@ impl Client {
     }
 }
 
-/// The HTTP library, set up so that one request is one exchange with the endpoint and nobody else.
-fn http(account: &Account, connect_timeout: Duration) -> Result<reqwest::Client, BuildError> {
-    // Fails when there is one already, which is as good.
-    drop(rustls::crypto::ring::default_provider().install_default());
-    let mut builder = reqwest::Client::builder()
-        .user_agent(USER_AGENT)
-        .default_headers(constant_headers(account)?)
-        .connect_timeout(connect_timeout)
-        .redirect(redirect::Policy::none())
-        .retry(reqwest::retry::never());
-    if is_loopback(&account.endpoint) {
-        builder = builder.no_proxy();
-    }
-    if account.endpoint.scheme() == "http" {
-        // Or an image without CA certificates could not even run the demo.
-        builder = builder.tls_certs_only([]);
-    }
-    builder
-        .build()
-        .map_err(|error| BuildError::Http(in_full(&error)))
-}
-
-/// What every request of the account has in common.
-fn constant_headers(account: &Account) -> Result<HeaderMap, BuildError> {
-    let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(JSON))]);
-    for (header, value) in [
-        ("x-tc-version", VERSION),
-        ("x-tc-region", &account.region),
-        ("x-tc-language", &account.language),
-        ("x-tc-requestclient", REQUEST_CLIENT),
-    ] {
-        let sent = HeaderValue::from_str(value).map_err(|_| BuildError::Header {
-            header,
-            value: value.to_owned(),
-        })?;
-        headers.insert(HeaderName::from_static(header), sent);
-    }
-    Ok(headers)
-}
-
-/// The `Host` header of requests to `endpoint`: with its port unless that goes without saying.
-fn host(endpoint: &Url) -> Option<String> {
-    let name = endpoint.host_str()?;
-    Some(match endpoint.port() {
-        Some(port) => format!("{name}:{port}"),
-        None => name.to_owned(),
-    })
-}
-
-fn is_loopback(endpoint: &Url) -> bool {
-    let name = endpoint.host_str().unwrap_or_default();
-    let address = name.trim_matches(['[', ']']).parse::<IpAddr>();
-    name == "localhost" || address.is_ok_and(|address| address.is_loopback())
-}
-
 fn secret_header(value: &str) -> Result<HeaderValue, CallError> {
     let mut header = HeaderValue::from_str(value)
         .map_err(|_| CallError::Credentials("they cannot be sent in a header".to_owned()))?;
     header.set_sensitive(true);
     Ok(header)
-}
-
-/// Appends what comes, decompressed, while it is no more than `limit` bytes; whether it was no more.
-async fn read(
-    response: &mut Response,
-    body: &mut Vec<u8>,
-    limit: usize,
-) -> Result<bool, reqwest::Error> {
-    while let Some(chunk) = response.chunk().await? {
-        let room = limit - body.len();
-        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        if chunk.len() > room {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-/// An error and all that lies behind it: the first of them alone says only that sending failed.
-fn in_full(error: &dyn Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| (**error).source());
-    causes
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpSocket};
 
+use super::http::is_loopback;
 use super::*;
 use crate::config::{CredentialSource, SecretSource};
 use crate::secret::Secret;
