@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod collect;
 pub mod config;
+pub mod quote;
 pub mod secret;
 pub mod store;
 pub mod simulator;

@@ -1,12 +1,24 @@
 //! The configuration: YAML text to validated values. All problems of a file are found in one pass and told together,
 //! each with its line and what would be right. Nothing past this module sees YAML.
 
+mod defaults;
+pub mod duration;
+mod load;
+mod redacted;
+mod secret_file;
+mod validate;
+pub mod yaml;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::secret::Secret;
 use crate::tencent::Action;
+
+pub use load::{ConfigError, Loaded, load, parse};
+pub use redacted::redacted_yaml;
+pub use secret_file::{SecretFileError, SecretTextError, read_secret_file};
 
 /// What the exporter runs by.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,3 +98,6 @@ pub enum SecretSource {
     /// A file that is read again when it changes.
     File(PathBuf),
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,98 @@
+//! The running configuration as YAML, for people: defaults filled in, secrets replaced.
+
+use std::fmt::Write;
+
+use super::{Account, Config, CredentialSource, SecretSource, duration};
+use crate::quote::quote;
+use crate::secret::REDACTED;
+
+/// Writes a configuration so that it could be read again, except for its secrets.
+pub fn redacted_yaml(config: &Config) -> String {
+    let mut yaml = String::new();
+    write_config(&mut yaml, config).expect("writing to a String cannot fail");
+    yaml
+}
+
+fn write_config(yaml: &mut String, config: &Config) -> std::fmt::Result {
+    writeln!(
+        yaml,
+        "poll_interval: {}",
+        duration::format(config.poll_interval)
+    )?;
+    writeln!(
+        yaml,
+        "settle_after: {}",
+        duration::format(config.settle_after)
+    )?;
+    writeln!(yaml, "accounts:")?;
+    config
+        .accounts
+        .iter()
+        .try_for_each(|account| write_account(yaml, account))
+}
+
+fn write_account(yaml: &mut String, account: &Account) -> std::fmt::Result {
+    writeln!(yaml, "  - name: {}", quote(&account.name))?;
+    writeln!(
+        yaml,
+        "    endpoint: {}",
+        account.endpoint.as_str().trim_end_matches('/')
+    )?;
+    writeln!(yaml, "    region: {}", quote(&account.region))?;
+    writeln!(yaml, "    language: {}", account.language)?;
+    writeln!(
+        yaml,
+        "    request_timeout: {}",
+        duration::format(account.request_timeout)
+    )?;
+    write_credentials(yaml, &account.credentials)?;
+    writeln!(yaml, "    items:")?;
+    for item in &account.items {
+        writeln!(yaml, "      - name: {}", quote(&item.name))?;
+        writeln!(yaml, "        action: {}", item.action.name)?;
+        writeln!(
+            yaml,
+            "        requests_per_second: {}",
+            item.requests_per_second
+        )?;
+    }
+    if !account.apps.is_empty() {
+        writeln!(yaml, "    apps:")?;
+    }
+    for app in &account.apps {
+        writeln!(yaml, "      - sdk_app_id: {}", app.sdk_app_id)?;
+        if let Some(name) = &app.name {
+            writeln!(yaml, "        name: {}", quote(name))?;
+        }
+    }
+    writeln!(yaml, "    total: {}", account.total)
+}
+
+fn write_credentials(yaml: &mut String, source: &CredentialSource) -> std::fmt::Result {
+    let CredentialSource::Configured {
+        secret_id,
+        secret_key,
+        token,
+    } = source
+    else {
+        return Ok(());
+    };
+    writeln!(yaml, "    credentials:")?;
+    let token = token.as_ref().map(|token| ("token", token));
+    for (name, secret) in [("secret_id", secret_id), ("secret_key", secret_key)]
+        .into_iter()
+        .chain(token)
+    {
+        match secret {
+            SecretSource::Inline(_) => writeln!(yaml, "      {name}: {REDACTED}")?,
+            SecretSource::File(path) => {
+                writeln!(
+                    yaml,
+                    "      {name}_file: {}",
+                    quote(&path.to_string_lossy())
+                )?;
+            }
+        }
+    }
+    Ok(())
+}

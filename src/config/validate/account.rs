@@ -1,0 +1,137 @@
+//! An account: how it is reached and whose usage it has.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::yaml::Value;
+use super::super::{Account, AppConfig, CredentialSource, defaults};
+use super::items::items;
+use super::label::{self, unique_name};
+use super::unique::Seen;
+use super::{bounded, credentials, endpoint, span};
+
+const KEYS: &[&str] = &[
+    "name",
+    "endpoint",
+    "region",
+    "language",
+    "request_timeout",
+    "credentials",
+    "items",
+    "apps",
+    "total",
+];
+
+/// The languages that the upstream writes its error messages in.
+const LANGUAGES: [&str; 2] = ["en-US", "zh-CN"];
+
+const MIN_TIMEOUT: Duration = Duration::from_millis(100);
+const MAX_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// SdkAppIds are 32 bits wide in every SDK.
+const MAX_SDK_APP_ID: u64 = u32::MAX as u64;
+
+pub(super) fn account<'a>(
+    value: &Value<'a>,
+    folder: &Path,
+    names: &Seen<&'a str>,
+) -> Option<Account> {
+    let fields = value.fields(KEYS)?;
+    let name = unique_name(
+        &fields,
+        "name the account: it becomes the label `account`",
+        names,
+    );
+    let endpoint = fields.get("endpoint").map(|value| endpoint_url(&value));
+    let region = fields
+        .get("region")
+        .map(|value| value.parsed("a region such as ap-guangzhou", region));
+    let language = fields
+        .get("language")
+        .map(|value| value.parsed("en-US or zh-CN", language));
+    let request_timeout = span(&fields, "request_timeout", MIN_TIMEOUT, MAX_TIMEOUT);
+    let credentials = fields
+        .get("credentials")
+        .map(|value| credentials::credentials(value, folder));
+    let items = fields.get("items").map(|value| items(&value));
+    let apps = fields.get("apps").map(|value| apps(&value));
+    let total = fields.get("total").map(|value| value.truth());
+    if total == Some(Some(false))
+        && apps
+            .as_ref()
+            .is_none_or(|apps| apps.as_ref().is_some_and(Vec::is_empty))
+    {
+        value.problem("there is nothing to ask for: no app, and `total` is false; list an app or leave `total` out");
+    }
+    Some(Account {
+        name: Arc::from(name?),
+        endpoint: endpoint.unwrap_or_else(|| Some(defaults::endpoint()))?,
+        region: region.unwrap_or_else(|| Some(defaults::REGION.to_owned()))?,
+        language: language.unwrap_or_else(|| Some(defaults::LANGUAGE.to_owned()))?,
+        request_timeout: request_timeout.unwrap_or(defaults::REQUEST_TIMEOUT),
+        credentials: credentials.unwrap_or(Some(CredentialSource::Chain))?,
+        items: items.unwrap_or_else(|| Some(defaults::items()))?,
+        apps: apps.unwrap_or_default().unwrap_or_default(),
+        total: total.flatten().unwrap_or(true),
+    })
+}
+
+fn endpoint_url(value: &Value<'_>) -> Option<reqwest::Url> {
+    endpoint::parse(value.text()?)
+        .map_err(|error| value.problem(error.to_string()))
+        .ok()
+}
+
+/// It becomes an HTTP header, so it must not be just anything.
+fn region(text: &str) -> Result<String, &'static str> {
+    let possible = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if !text.is_empty() && text.len() <= 64 && text.bytes().all(possible) {
+        Ok(text.to_owned())
+    } else {
+        Err("not a region")
+    }
+}
+
+fn language(text: &str) -> Result<String, &'static str> {
+    if LANGUAGES.contains(&text) {
+        Ok(text.to_owned())
+    } else {
+        Err("not a language of the upstream")
+    }
+}
+
+fn apps(value: &Value<'_>) -> Option<Vec<AppConfig>> {
+    let ids = Seen::default();
+    let listed = value.list()?;
+    listed
+        .iter()
+        .map(|value| app(value, &ids))
+        .collect::<Vec<_>>()
+        .into_iter()
+        .collect()
+}
+
+fn app(value: &Value<'_>, ids: &Seen<u64>) -> Option<AppConfig> {
+    let fields = value.fields(&["sdk_app_id", "name"])?;
+    let name = fields
+        .get("name")
+        .map(|value| label::label(&value).map(ToOwned::to_owned));
+    let sdk_app_id = fields.require(
+        "sdk_app_id",
+        "give the app's number as the TRTC console shows it",
+    )?;
+    let number = sdk_app_id.whole_number()?;
+    let id = bounded(
+        &sdk_app_id,
+        number,
+        number,
+        (1, 1),
+        (MAX_SDK_APP_ID, MAX_SDK_APP_ID),
+    )?;
+    ids.note(&sdk_app_id, id);
+    Some(AppConfig {
+        sdk_app_id: id,
+        name: name.unwrap_or_default(),
+    })
+}
