@@ -1,5 +1,6 @@
 //! A Prometheus exporter for the usage of Tencent Cloud TRTC.
 
+pub mod build_info;
 pub mod clock;
 pub mod collect;
 pub mod config;
