@@ -4,6 +4,7 @@ pub mod build_info;
 pub mod clock;
 pub mod collect;
 pub mod config;
+pub mod log;
 pub mod quote;
 pub mod secret;
 pub mod store;
