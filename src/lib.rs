@@ -1,6 +1,7 @@
 //! A Prometheus exporter for the usage of Tencent Cloud TRTC.
 
 pub mod build_info;
+pub mod cli;
 pub mod clock;
 pub mod collect;
 pub mod config;

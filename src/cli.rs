@@ -1,0 +1,143 @@
+//! The command line: what each flag is called, what it may be, what it is when left out. Reads no file and starts
+//! nothing.
+
+mod command;
+mod flags;
+mod listen;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::FromArgMatches;
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Error};
+
+pub use flags::{LogFlags, SimulatorFlags, WebFlags};
+pub use listen::{ListenAddress, ListenAddressError, ListenHost};
+
+/// What was called for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Invocation {
+    /// How to log; the same for every call.
+    pub log: LogFlags,
+    /// What to do.
+    pub call: Call,
+}
+
+/// The calls there are.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Call {
+    /// Run the exporter, or only check its configuration.
+    Run {
+        /// Where the configuration comes from.
+        source: ConfigSource,
+        /// `--config.check`: validate, say so and exit.
+        check: bool,
+        /// How to serve.
+        web: WebFlags,
+        /// Where state is kept.
+        storage: Storage,
+    },
+    /// Run the exporter against a simulator in this process.
+    Demo {
+        /// What is simulated.
+        simulator: SimulatorFlags,
+        /// How to serve.
+        web: WebFlags,
+        /// Where state is kept; nowhere unless it was asked for.
+        storage: Storage,
+    },
+    /// Serve the simulator alone.
+    Simulate {
+        /// Where it listens.
+        listen_address: ListenAddress,
+        /// What is simulated.
+        simulator: SimulatorFlags,
+    },
+}
+
+/// Where the configuration comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConfigSource {
+    /// From `--config.file`.
+    File(PathBuf),
+    /// From `--sdk-app-id`; at least one id.
+    SdkAppIds(Vec<u64>),
+}
+
+/// Where state is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// Nowhere: counters begin at zero with every start.
+    Nowhere,
+    /// In this folder.
+    Folder(PathBuf),
+}
+
+/// Reads the process's own command line. Ends the process where there is nothing to run: with 0 after `--help` and
+/// `--version`, with 2 after a usage error, which it prints.
+pub fn parse() -> Invocation {
+    parse_from(std::env::args_os()).unwrap_or_else(|error| error.exit())
+}
+
+/// Reads a command line, the program's name first, and the environment behind it.
+pub fn parse_from<T: Into<OsString> + Clone>(
+    arguments: impl IntoIterator<Item = T>,
+) -> Result<Invocation, Error> {
+    let mut command = command::command();
+    let matches = command.try_get_matches_from_mut(arguments)?;
+    let flags = flags::Flags::from_arg_matches(&matches)?;
+    command::refuse_misplaced(&matches)
+        .and_then(|()| invocation(flags, &matches))
+        .map_err(|conflict| command.error(ErrorKind::ArgumentConflict, conflict))
+}
+
+fn invocation(flags: flags::Flags, matches: &ArgMatches) -> Result<Invocation, String> {
+    let flags::Flags {
+        command,
+        source,
+        web,
+        storage,
+        log,
+    } = flags;
+    let call = match command {
+        None => Call::Run {
+            check: source.check,
+            source: config_source(source, matches)?,
+            web,
+            storage: storage.or_in("data"),
+        },
+        Some(flags::Subcommand::Demo { simulator }) => Call::Demo {
+            simulator,
+            web,
+            storage: storage.or_in(""),
+        },
+        Some(flags::Subcommand::Simulate {
+            listen_address,
+            simulator,
+        }) => Call::Simulate {
+            listen_address,
+            simulator,
+        },
+    };
+    Ok(Invocation { log, call })
+}
+
+/// A file and app ids exclude each other; where one is a flag and the other comes from the environment, the flag wins.
+fn config_source(source: flags::SourceFlags, matches: &ArgMatches) -> Result<ConfigSource, String> {
+    let file = matches.value_source("file");
+    let ids = matches.value_source("sdk_app_ids");
+    if ids.is_none()
+        || (file == Some(ValueSource::CommandLine) && ids == Some(ValueSource::EnvVariable))
+    {
+        return Ok(ConfigSource::File(source.file));
+    }
+    if file == ids {
+        return Err("--config.file and --sdk-app-id exclude each other; give one".to_owned());
+    }
+    Ok(ConfigSource::SdkAppIds(source.sdk_app_ids))
+}
+
+#[cfg(test)]
+mod tests;

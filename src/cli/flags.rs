@@ -1,0 +1,204 @@
+//! Every flag, once. The texts here are what `--help` shows.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser};
+
+use super::{ListenAddress, Storage};
+use crate::log;
+
+/// Prometheus exporter for the usage of Tencent Cloud TRTC.
+///
+/// Polls the usage API for every configured app within its rate limits and serves counters that never fall, whatever
+/// comes late, is revised or happens to this process. Without a subcommand it runs the exporter.
+#[derive(Debug, Parser)]
+#[command(
+    name = "trtc-exporter",
+    disable_help_subcommand = true,
+    max_term_width = 110
+)]
+pub(super) struct Flags {
+    #[command(subcommand)]
+    pub(super) command: Option<Subcommand>,
+    #[command(flatten)]
+    pub(super) source: SourceFlags,
+    #[command(flatten)]
+    pub(super) web: WebFlags,
+    #[command(flatten)]
+    pub(super) storage: StorageFlags,
+    #[command(flatten)]
+    pub(super) log: LogFlags,
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Subcommand {
+    /// Run the exporter against a simulated upstream in this process: no account, no configuration, no network
+    Demo {
+        #[command(flatten)]
+        simulator: SimulatorFlags,
+    },
+    /// Serve the simulated upstream alone, for any client to be pointed at
+    Simulate {
+        /// Where the simulator listens
+        #[arg(
+            long = "simulator.listen-address",
+            value_name = "HOST:PORT",
+            default_value = "127.0.0.1:10089",
+            help_heading = SIMULATOR
+        )]
+        listen_address: ListenAddress,
+        #[command(flatten)]
+        simulator: SimulatorFlags,
+    },
+}
+
+pub(super) const CONFIGURATION: &str = "Configuration";
+pub(super) const WEB: &str = "Web";
+pub(super) const STORAGE: &str = "Storage";
+const LOG: &str = "Log";
+const SIMULATOR: &str = "Simulator";
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = CONFIGURATION)]
+pub(super) struct SourceFlags {
+    /// The configuration file; SIGHUP reads it again
+    #[arg(
+        long = "config.file",
+        value_name = "FILE",
+        default_value = "trtc-exporter.yml"
+    )]
+    pub(super) file: PathBuf,
+    /// An app to poll, instead of a configuration file; may be repeated. Keys come from the environment, the profile
+    /// file or the machine's role
+    #[arg(
+        long = "sdk-app-id",
+        value_name = "ID",
+        value_delimiter = ',',
+        value_parser = clap::value_parser!(u64).range(1..=u64::from(u32::MAX))
+    )]
+    pub(super) sdk_app_ids: Vec<u64>,
+    /// Only check the configuration: exit with 0 if it is good, else tell its problems and exit with 2
+    #[arg(long = "config.check")]
+    pub(super) check: bool,
+}
+
+/// How to serve.
+#[derive(Clone, Debug, PartialEq, Args)]
+#[command(next_help_heading = WEB)]
+pub struct WebFlags {
+    /// Where to listen; may be repeated. Without a host on all interfaces, with port 0 on a free port
+    #[arg(
+        long = "web.listen-address",
+        value_name = "[HOST]:PORT",
+        global = true,
+        value_delimiter = ',',
+        default_value = ":10088"
+    )]
+    pub listen_addresses: Vec<ListenAddress>,
+    /// The path under which metrics are served
+    #[arg(
+        long = "web.telemetry-path",
+        value_name = "PATH",
+        global = true,
+        default_value = "/metrics",
+        value_parser = telemetry_path
+    )]
+    pub telemetry_path: String,
+    /// Let POST /-/reload read the configuration again
+    #[arg(long = "web.enable-lifecycle", global = true)]
+    pub enable_lifecycle: bool,
+    /// Scrapes answered at once, more get 503; 0 means no limit
+    #[arg(
+        long = "web.max-requests",
+        value_name = "N",
+        global = true,
+        default_value_t = 40
+    )]
+    pub max_requests: usize,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = STORAGE)]
+pub(super) struct StorageFlags {
+    /// The folder that keeps the counters over restarts; empty: nothing is kept [default: data, and empty with `demo`]
+    #[arg(
+        long = "storage.path",
+        value_name = "FOLDER",
+        global = true,
+        value_parser = clap::builder::OsStringValueParser::new()
+    )]
+    path: Option<std::ffi::OsString>,
+}
+
+impl StorageFlags {
+    /// Where state is kept, in `default` if nothing was said.
+    pub(super) fn or_in(self, default: &str) -> Storage {
+        match self.path.unwrap_or_else(|| default.into()) {
+            path if path.is_empty() => Storage::Nowhere,
+            path => Storage::Folder(path.into()),
+        }
+    }
+}
+
+/// How to log.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+#[command(next_help_heading = LOG)]
+pub struct LogFlags {
+    /// Log messages of this severity and above
+    #[arg(
+        long = "log.level",
+        value_name = "LEVEL",
+        global = true,
+        default_value = "info"
+    )]
+    pub level: log::Level,
+    /// How a log line is written
+    #[arg(
+        long = "log.format",
+        value_name = "FORMAT",
+        global = true,
+        default_value = "logfmt"
+    )]
+    pub format: log::Format,
+}
+
+/// What is simulated.
+#[derive(Clone, Debug, PartialEq, Args)]
+#[command(next_help_heading = SIMULATOR)]
+pub struct SimulatorFlags {
+    /// The same seed gives the same usage
+    #[arg(long = "simulator.seed", value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// The rate limit that the simulator enforces for each account and action
+    #[arg(
+        long = "simulator.requests-per-second",
+        value_name = "N",
+        default_value_t = 20.0,
+        value_parser = requests_per_second
+    )]
+    pub requests_per_second: f64,
+    /// Leave idle buckets out of the answers instead of sending zeros
+    #[arg(long = "simulator.sparse")]
+    pub sparse: bool,
+}
+
+fn telemetry_path(text: &str) -> Result<String, &'static str> {
+    let possible = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
+    if !text.starts_with('/') {
+        Err("it must begin with a slash, as in /metrics")
+    } else if !text.bytes().all(possible) {
+        Err("only letters, digits and / - . _ ~ are possible")
+    } else if text == "/" || text == "/config" || text.starts_with("/-/") {
+        Err("something else is served under this path")
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
+fn requests_per_second(text: &str) -> Result<f64, &'static str> {
+    let rate = text
+        .parse()
+        .ok()
+        .filter(|rate| (0.01..=1000.0).contains(rate));
+    rate.ok_or("a number from 0.01 to 1000 is needed")
+}

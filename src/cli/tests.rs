@@ -1,0 +1,330 @@
+//! The command line from outside: what is written, what it means.
+
+use std::process::Command;
+
+use super::*;
+use crate::log::{Format, Level};
+
+fn parsed(arguments: &[&str]) -> Invocation {
+    let all = ["trtc-exporter"].iter().chain(arguments);
+    parse_from(all).unwrap_or_else(|error| panic!("{arguments:?}: {error}"))
+}
+
+fn refused(arguments: &[&str]) -> Error {
+    let all = ["trtc-exporter"].iter().chain(arguments);
+    parse_from(all).expect_err("a usage error")
+}
+
+fn web(arguments: &[&str]) -> WebFlags {
+    match parsed(arguments).call {
+        Call::Run { web, .. } | Call::Demo { web, .. } => web,
+        Call::Simulate { .. } => panic!("{arguments:?} serves no metrics"),
+    }
+}
+
+fn addresses(texts: &[&str]) -> Vec<ListenAddress> {
+    texts
+        .iter()
+        .map(|text| text.parse().expect("an address"))
+        .collect()
+}
+
+#[test]
+fn the_definition_holds_together() {
+    command::command().debug_assert();
+}
+
+/// `--help` is part of what users rely on. A wanted change is taken over by copying the text from the failure.
+#[test]
+fn help_is_as_recorded() {
+    for (arguments, recorded) in [
+        (&["--help"][..], "help.txt"),
+        (&["demo", "--help"], "help-demo.txt"),
+        (&["simulate", "--help"], "help-simulate.txt"),
+    ] {
+        let mut command = command::command().term_width(100);
+        let all = ["trtc-exporter"].iter().chain(arguments);
+        let help = command
+            .try_get_matches_from_mut(all)
+            .expect_err("the help")
+            .to_string();
+        let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
+        let file = format!("tests/data/cli/{recorded}");
+        let expected = std::fs::read_to_string(&file).unwrap_or_default();
+        assert_eq!(
+            lines,
+            expected.lines().collect::<Vec<_>>(),
+            "{file} differs from:\n{help}"
+        );
+    }
+}
+
+#[test]
+fn version_names_everything_about_the_build() {
+    let shown = refused(&["--version"]);
+    assert_eq!(shown.exit_code(), 0);
+    let expected = format!(
+        "trtc-exporter {}\n  revision:  {}\n  rustc:     {}\n",
+        crate::build_info::VERSION,
+        crate::build_info::REVISION,
+        crate::build_info::RUSTC
+    );
+    assert_eq!(shown.to_string(), expected);
+}
+
+#[test]
+fn without_flags_the_documented_defaults_hold() {
+    let web = WebFlags {
+        listen_addresses: addresses(&[":10088"]),
+        telemetry_path: "/metrics".into(),
+        enable_lifecycle: false,
+        max_requests: 40,
+    };
+    let source = ConfigSource::File("trtc-exporter.yml".into());
+    let storage = Storage::Folder("data".into());
+    let expected = Invocation {
+        log: LogFlags {
+            level: Level::Info,
+            format: Format::Logfmt,
+        },
+        call: Call::Run {
+            source,
+            check: false,
+            web,
+            storage,
+        },
+    };
+    assert_eq!(parsed(&[]), expected);
+}
+
+#[test]
+fn every_flag_of_a_run_is_read() {
+    let Invocation { log, call } = parsed(&[
+        "--config.file=c.yml",
+        "--config.check",
+        "--web.listen-address=127.0.0.1:0",
+        "--web.listen-address",
+        "[::1]:0,localhost:1",
+        "--web.telemetry-path=/m",
+        "--web.enable-lifecycle",
+        "--web.max-requests=3",
+        "--storage.path=",
+        "--log.level=debug",
+        "--log.format=json",
+    ]);
+    let web = WebFlags {
+        listen_addresses: addresses(&["127.0.0.1:0", "[::1]:0", "localhost:1"]),
+        telemetry_path: "/m".into(),
+        enable_lifecycle: true,
+        max_requests: 3,
+    };
+    let source = ConfigSource::File("c.yml".into());
+    assert_eq!(
+        log,
+        LogFlags {
+            level: Level::Debug,
+            format: Format::Json
+        }
+    );
+    assert_eq!(
+        call,
+        Call::Run {
+            source,
+            check: true,
+            web,
+            storage: Storage::Nowhere
+        }
+    );
+}
+
+#[test]
+fn app_ids_stand_for_a_configuration() {
+    let Call::Run { source, .. } = parsed(&["--sdk-app-id=7", "--sdk-app-id=8,9"]).call else {
+        panic!("a run");
+    };
+    assert_eq!(source, ConfigSource::SdkAppIds(vec![7, 8, 9]));
+}
+
+#[test]
+fn flags_of_the_server_are_good_on_either_side_of_demo() {
+    for arguments in [
+        ["demo", "--web.max-requests=3"],
+        ["--web.max-requests=3", "demo"],
+    ] {
+        assert_eq!(web(&arguments).max_requests, 3, "{arguments:?}");
+    }
+    let behind = ["--web.listen-address=:1", "demo", "--web.listen-address=:2"];
+    assert_eq!(web(&behind).listen_addresses, addresses(&[":2"]));
+    assert_eq!(parsed(&["demo", "--log.level=warn"]).log.level, Level::Warn);
+}
+
+#[test]
+fn demo_keeps_nothing_unless_told_to() {
+    let storage = |arguments: &[&str]| match parsed(arguments).call {
+        Call::Demo { storage, .. } => storage,
+        call => panic!("not a demo: {call:?}"),
+    };
+    assert_eq!(storage(&["demo"]), Storage::Nowhere);
+    assert_eq!(
+        storage(&["demo", "--storage.path=d"]),
+        Storage::Folder("d".into())
+    );
+    assert_eq!(
+        storage(&["--storage.path=d", "demo"]),
+        Storage::Folder("d".into())
+    );
+}
+
+#[test]
+fn the_simulator_has_its_own_flags() {
+    let expected = |seed, requests_per_second, sparse| SimulatorFlags {
+        seed,
+        requests_per_second,
+        sparse,
+    };
+    let listen_address = "127.0.0.1:10089".parse().expect("an address");
+    let simulator = expected(1, 20.0, false);
+    assert_eq!(
+        parsed(&["simulate"]).call,
+        Call::Simulate {
+            listen_address,
+            simulator
+        }
+    );
+    let listen_address = ":0".parse().expect("an address");
+    let simulator = expected(7, 2.5, true);
+    let arguments = [
+        "simulate",
+        "--simulator.listen-address=:0",
+        "--simulator.seed=7",
+        "--simulator.requests-per-second=2.5",
+        "--simulator.sparse",
+    ];
+    assert_eq!(
+        parsed(&arguments).call,
+        Call::Simulate {
+            listen_address,
+            simulator
+        }
+    );
+}
+
+#[test]
+fn usage_errors_say_what_is_wrong() {
+    for (arguments, expected) in [
+        (&["--web.listen-address=10088"][..], "the port is missing"),
+        (&["--web.telemetry-path=metrics"], "must begin with a slash"),
+        (
+            &["--web.telemetry-path=/-/ready"],
+            "something else is served",
+        ),
+        (&["--sdk-app-id=0"], "0 is not in 1..=4294967295"),
+        (
+            &["--log.level=trace"],
+            "[possible values: debug, info, warn, error]",
+        ),
+        (&["--sdk-app-id=7", "--config.file=x"], "exclude each other"),
+        (
+            &["--config.file=x", "demo"],
+            "--config.file cannot be used with `demo`",
+        ),
+        (
+            &["--sdk-app-id=7", "simulate"],
+            "--sdk-app-id cannot be used with `simulate`",
+        ),
+        (
+            &["simulate", "--storage.path=x"],
+            "--storage.path cannot be used with `simulate`",
+        ),
+        (
+            &["--web.max-requests=1", "simulate"],
+            "--web.max-requests cannot be used with `simulate`",
+        ),
+        (
+            &["simulate", "--simulator.requests-per-second=0"],
+            "from 0.01 to 1000",
+        ),
+        (
+            &["demo", "--simulator.listen-address=:0"],
+            "unexpected argument",
+        ),
+        (&["--secret-key=fake"], "unexpected argument"),
+        (&["backwards"], "unrecognized subcommand"),
+    ] {
+        let error = refused(arguments);
+        assert_eq!(error.exit_code(), 2, "{arguments:?}");
+        assert!(
+            error.to_string().contains(expected),
+            "{arguments:?}: {error}"
+        );
+    }
+}
+
+#[test]
+fn a_flags_variable_is_its_name_in_upper_case() {
+    assert_eq!(
+        command::variable("web.listen-address"),
+        "TRTC_EXPORTER_WEB_LISTEN_ADDRESS"
+    );
+    let command = command::command();
+    let flags = command
+        .get_subcommands()
+        .flat_map(|subcommand| subcommand.get_arguments());
+    for flag in command.get_arguments().chain(flags) {
+        let expected = flag.get_long().map(command::variable);
+        let variable = flag
+            .get_env()
+            .map(|name| name.to_string_lossy().into_owned());
+        assert_eq!(variable, expected, "{flag}");
+    }
+}
+
+/// The environment belongs to a whole process, so this test runs itself again as a child with another one.
+#[test]
+fn the_environment_is_read_and_flags_win() {
+    const CHILD: &str = "TEST_CHILD_OF_CLI";
+    if std::env::var_os(CHILD).is_none() {
+        let name = "cli::tests::the_environment_is_read_and_flags_win";
+        let output = Command::new(std::env::current_exe().expect("this test"))
+            .args(["--exact", name])
+            .env(CHILD, "1")
+            .env("TRTC_EXPORTER_WEB_LISTEN_ADDRESS", ":1,[::1]:2")
+            .env("TRTC_EXPORTER_WEB_ENABLE_LIFECYCLE", "yes")
+            .env("TRTC_EXPORTER_STORAGE_PATH", "")
+            .env("TRTC_EXPORTER_SDK_APP_ID", "7,8")
+            .env("TRTC_EXPORTER_LOG_LEVEL", "error")
+            .output()
+            .expect("the child");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success() && said.contains("1 passed"),
+            "{said}"
+        );
+        return;
+    }
+    let Invocation { log, call } = parsed(&["--log.level=warn"]);
+    assert_eq!(log.level, Level::Warn);
+    let Call::Run {
+        source,
+        web,
+        storage,
+        ..
+    } = call
+    else {
+        panic!("a run")
+    };
+    assert_eq!(source, ConfigSource::SdkAppIds(vec![7, 8]));
+    assert_eq!(storage, Storage::Nowhere);
+    assert_eq!(web.listen_addresses, addresses(&[":1", "[::1]:2"]));
+    assert!(web.enable_lifecycle);
+    let of_flags = self::web(&["--web.enable-lifecycle=false", "--web.listen-address=:3"]);
+    assert!(!of_flags.enable_lifecycle);
+    assert_eq!(of_flags.listen_addresses, addresses(&[":3"]));
+    let Call::Run { source, .. } = parsed(&["--config.file=x"]).call else {
+        panic!("a run")
+    };
+    assert_eq!(source, ConfigSource::File("x".into()));
+    // What the environment names for the exporter does not disturb the other calls.
+    assert!(matches!(parsed(&["demo"]).call, Call::Demo { .. }));
+    assert!(matches!(parsed(&["simulate"]).call, Call::Simulate { .. }));
+}
