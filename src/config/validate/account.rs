@@ -43,37 +43,42 @@ pub(super) fn account<'a>(
         "name the account: it becomes the label `account`",
         names,
     );
-    let endpoint = fields.get("endpoint").map(|value| endpoint_url(&value));
+    let endpoint = fields
+        .get("endpoint")
+        .and_then(|value| endpoint_url(&value));
     let region = fields
         .get("region")
-        .map(|value| value.parsed("a region such as ap-guangzhou", region));
+        .and_then(|value| value.parsed("a region such as ap-guangzhou", region));
     let language = fields
         .get("language")
-        .map(|value| value.parsed("en-US or zh-CN", language));
+        .and_then(|value| value.parsed("en-US or zh-CN", language));
     let request_timeout = span(&fields, "request_timeout", MIN_TIMEOUT, MAX_TIMEOUT);
     let credentials = fields
         .get("credentials")
-        .map(|value| credentials::credentials(value, folder));
-    let items = fields.get("items").map(|value| items(&value));
-    let apps = fields.get("apps").map(|value| apps(&value));
-    let total = fields.get("total").map(|value| value.truth());
-    if total == Some(Some(false))
-        && apps
-            .as_ref()
-            .is_none_or(|apps| apps.as_ref().is_some_and(Vec::is_empty))
-    {
-        value.problem("there is nothing to ask for: no app, and `total` is false; list an app or leave `total` out");
+        .and_then(|value| credentials::credentials(value, folder));
+    let items = fields.get("items").and_then(|value| items(&value));
+    let apps = fields
+        .get("apps")
+        .map_or(Some(Vec::new()), |value| apps(&value));
+    let total = fields
+        .get("total")
+        .and_then(|value| value.truth())
+        .unwrap_or(true);
+    if !total && apps.as_ref().is_some_and(Vec::is_empty) {
+        value.problem(
+            "there is nothing to ask for: no app, and `total` is false; list an app or leave `total` out",
+        );
     }
     Some(Account {
         name: Arc::from(name?),
-        endpoint: endpoint.unwrap_or_else(|| Some(defaults::endpoint()))?,
-        region: region.unwrap_or_else(|| Some(defaults::REGION.to_owned()))?,
-        language: language.unwrap_or_else(|| Some(defaults::LANGUAGE.to_owned()))?,
+        endpoint: endpoint.unwrap_or_else(defaults::endpoint),
+        region: region.unwrap_or_else(|| defaults::REGION.to_owned()),
+        language: language.unwrap_or_else(|| defaults::LANGUAGE.to_owned()),
         request_timeout: request_timeout.unwrap_or(defaults::REQUEST_TIMEOUT),
-        credentials: credentials.unwrap_or(Some(CredentialSource::Chain))?,
-        items: items.unwrap_or_else(|| Some(defaults::items()))?,
-        apps: apps.unwrap_or_default().unwrap_or_default(),
-        total: total.flatten().unwrap_or(true),
+        credentials: credentials.unwrap_or(CredentialSource::Chain),
+        items: items.unwrap_or_else(defaults::items),
+        apps: apps?,
+        total,
     })
 }
 
@@ -103,35 +108,31 @@ fn language(text: &str) -> Result<String, &'static str> {
 
 fn apps(value: &Value<'_>) -> Option<Vec<AppConfig>> {
     let ids = Seen::default();
-    let listed = value.list()?;
-    listed
+    let apps = value
+        .list()?
         .iter()
         .map(|value| app(value, &ids))
-        .collect::<Vec<_>>()
-        .into_iter()
-        .collect()
+        .collect::<Vec<_>>();
+    apps.into_iter().collect()
 }
 
 fn app(value: &Value<'_>, ids: &Seen<u64>) -> Option<AppConfig> {
     let fields = value.fields(&["sdk_app_id", "name"])?;
     let name = fields
         .get("name")
-        .map(|value| label::label(&value).map(ToOwned::to_owned));
-    let sdk_app_id = fields.require(
+        .and_then(|value| label::label(&value).map(ToOwned::to_owned));
+    let value = fields.require(
         "sdk_app_id",
         "give the app's number as the TRTC console shows it",
     )?;
-    let number = sdk_app_id.whole_number()?;
-    let id = bounded(
-        &sdk_app_id,
+    let number = value.whole_number()?;
+    let sdk_app_id = bounded(
+        &value,
         number,
         number,
         (1, 1),
         (MAX_SDK_APP_ID, MAX_SDK_APP_ID),
     )?;
-    ids.note(&sdk_app_id, id);
-    Some(AppConfig {
-        sdk_app_id: id,
-        name: name.unwrap_or_default(),
-    })
+    ids.note(&value, sdk_app_id);
+    Some(AppConfig { sdk_app_id, name })
 }

@@ -45,12 +45,14 @@ fn item<'a>(value: &Value<'a>, names: &Seen<&'a str>) -> Option<Item> {
                 Action::by_name(text).ok_or("no action known here")
             })
         });
-    let rate = fields.get("requests_per_second").map(|value| rate(&value));
-    let mut item = defaults::item(name?, action?);
-    if let Some(rate) = rate {
-        item.requests_per_second = rate?;
-    }
-    Some(item)
+    let rate = fields
+        .get("requests_per_second")
+        .and_then(|value| rate(&value));
+    let item = defaults::item(name?, action?);
+    Some(Item {
+        requests_per_second: rate.unwrap_or(item.requests_per_second),
+        ..item
+    })
 }
 
 fn rate(value: &Value<'_>) -> Option<f64> {

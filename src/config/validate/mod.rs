@@ -18,8 +18,8 @@ const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
-/// Reads the whole configuration. Nothing comes back only where a problem was put on the list; what comes back beside a
-/// problem is not to be used.
+/// Reads the whole configuration. Nothing comes back only where a problem was put on the list. What comes back beside a
+/// problem is not to be used: defaults may stand in it where the file says something wrong.
 pub(super) fn config(root: &Value<'_>, folder: &Path) -> Option<Config> {
     let fields = root.fields(&["poll_interval", "settle_after", "accounts"])?;
     let poll_interval = span(&fields, "poll_interval", SECOND, HOUR);
