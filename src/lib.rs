@@ -7,6 +7,7 @@ pub mod collect;
 pub mod config;
 pub mod log;
 pub mod quote;
+pub mod metrics;
 pub mod secret;
 pub mod store;
 pub mod simulator;

@@ -1,0 +1,200 @@
+//! The usage families: their names, types, HELP texts, and the samples that one target has in each.
+
+use crate::usage::{Media, SeriesView, View};
+
+use super::syntax::{self, Kind};
+
+/// One target: its labels, written once, and its figures.
+#[derive(Debug)]
+pub(super) struct Row {
+    /// `account`, `sdk_app_id` and `item`.
+    pub(super) labels: Box<str>,
+    /// `account`, `sdk_app_id` and `app_name`; in one row of each app only, whatever number of items it has.
+    pub(super) app: Option<Box<str>>,
+    /// `None` until something is known.
+    pub(super) view: Option<View>,
+}
+
+impl Row {
+    /// The figures, once there are any: restored ones, or those of the first poll.
+    fn known(&self) -> Option<&View> {
+        self.view
+            .as_ref()
+            .filter(|view| view.up.is_some() || !view.series.is_empty())
+    }
+
+    fn series(&self) -> &[SeriesView] {
+        self.view.as_ref().map_or(&[], |view| &view.series)
+    }
+}
+
+/// A family of samples over all targets.
+#[derive(Debug)]
+pub(super) struct Family {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    pub(super) help: &'static str,
+    samples: fn(&Row, &mut Samples<'_>),
+}
+
+impl Family {
+    /// Appends the samples of `row`.
+    pub(super) fn render(&self, row: &Row, out: &mut String) {
+        let name = self.name;
+        (self.samples)(row, &mut Samples { name, out });
+    }
+}
+
+/// Every usage family, in the order of the page.
+pub(super) const FAMILIES: [Family; 9] = [
+    Family {
+        name: "trtc_app_info",
+        kind: Kind::Gauge,
+        help: "A configured app and the name it was given; always 1. \
+               Join with `* on (account, sdk_app_id) group_left (app_name)`.",
+        samples: |row, out| {
+            if let Some(labels) = &row.app {
+                out.sample(labels).integer(1);
+            }
+        },
+    },
+    Family {
+        name: "trtc_poll_last_success_timestamp_seconds",
+        kind: Kind::Gauge,
+        help: "When a poll of this target last succeeded. Polls run in the background, never because of a scrape.",
+        samples: |row, out| {
+            if let Some(at) = row.view.as_ref().and_then(|view| view.last_success) {
+                out.sample(&row.labels).integer(at);
+            }
+        },
+    },
+    Family {
+        name: "trtc_up",
+        kind: Kind::Gauge,
+        help: "Whether the last poll of this target succeeded. \
+               While it is 0 the other series keep their last figures; usage is caught up on afterwards.",
+        samples: |row, out| {
+            if let Some(up) = row.view.as_ref().and_then(|view| view.up) {
+                out.sample(&row.labels).integer(i64::from(up));
+            }
+        },
+    },
+    Family {
+        name: "trtc_usage_bucket_seconds",
+        kind: Kind::Gauge,
+        help: "Usage in the newest settled 5-minute bucket. Scrapes show the same bucket again and again: \
+               do not sum_over_time() it, use increase(trtc_usage_seconds_total) instead.",
+        samples: |row, out| {
+            for of in row.series() {
+                out.sample(&row.labels)
+                    .media(of.media)
+                    .seconds(of.bucket_ms);
+            }
+        },
+    },
+    Family {
+        name: "trtc_usage_bucket_timestamp_seconds",
+        kind: Kind::Gauge,
+        help: "TimeKey of the bucket that trtc_usage_bucket_seconds shows. time() minus it is how old the news is; \
+               the upstream needs 5 minutes to 3 hours.",
+        samples: |row, out| {
+            if let Some(key) = row.view.as_ref().and_then(|view| view.bucket) {
+                out.sample(&row.labels).integer(key.unix());
+            }
+        },
+    },
+    Family {
+        name: "trtc_usage_day_seconds",
+        kind: Kind::Gauge,
+        help: "Usage of the day in Beijing time, as the upstream last said it; \
+               yesterday's is final after 09:00 there.",
+        samples: |row, out| {
+            for of in row.series() {
+                for (day, ms) in [("today", of.today_ms), ("yesterday", of.yesterday_ms)] {
+                    out.sample(&row.labels)
+                        .media(of.media)
+                        .label(",day=\"", day)
+                        .seconds(ms);
+                }
+            }
+        },
+    },
+    Family {
+        name: "trtc_usage_overcounted_seconds",
+        kind: Kind::Gauge,
+        help: "How far trtc_usage_seconds_total is ahead of the upstream after it lowered its figures; \
+               later usage is set against it.",
+        samples: |row, out| {
+            for of in row.series() {
+                out.sample(&row.labels)
+                    .media(of.media)
+                    .seconds(of.overcounted_ms);
+            }
+        },
+    },
+    Family {
+        name: "trtc_usage_revised_seconds_total",
+        kind: Kind::Counter,
+        help: "By how much the upstream changed buckets that had been shown already.",
+        samples: |row, out| {
+            if let Some(view) = row.known() {
+                for (direction, ms) in [("up", view.revised_up_ms), ("down", view.revised_down_ms)]
+                {
+                    out.sample(&row.labels)
+                        .label(",direction=\"", direction)
+                        .seconds(ms);
+                }
+            }
+        },
+    },
+    Family {
+        name: "trtc_usage_seconds_total",
+        kind: Kind::Counter,
+        help: "Usage credited since this series was first seen. Survives restarts and never falls; \
+               audio_video is the old single-price counter and overlaps the other media.",
+        samples: |row, out| {
+            for of in row.series() {
+                out.sample(&row.labels).media(of.media).seconds(of.total_ms);
+            }
+        },
+    },
+];
+
+/// Appends the samples of one family, each as `sample(labels)`, further labels, value.
+struct Samples<'a> {
+    name: &'static str,
+    out: &'a mut String,
+}
+
+impl Samples<'_> {
+    fn sample(&mut self, labels: &str) -> &mut Self {
+        for part in [self.name, "{", labels] {
+            self.out.push_str(part);
+        }
+        self
+    }
+
+    /// `opening` runs from the comma to the quote, so that a label costs two copies; `value` needs no escaping.
+    fn label(&mut self, opening: &'static str, value: &'static str) -> &mut Self {
+        for part in [opening, value, "\""] {
+            self.out.push_str(part);
+        }
+        self
+    }
+
+    fn media(&mut self, media: Media) -> &mut Self {
+        self.label(",media=\"", media.as_str())
+    }
+
+    fn seconds(&mut self, ms: u64) {
+        self.out.push_str("} ");
+        syntax::seconds(self.out, ms);
+        self.out.push('\n');
+    }
+
+    fn integer(&mut self, value: i64) {
+        self.out.push_str("} ");
+        syntax::integer(self.out, value);
+        self.out.push('\n');
+    }
+}

@@ -1,0 +1,264 @@
+//! Handles to the series of one billing item or one action of an account: what happens is told to them, by name of the
+//! event. Each registers its series with its labels, all of them at 0, so that `increase()` sees the first rise.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use prometheus::core::Collector;
+use prometheus::{Counter, Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry};
+
+/// From a fast answer to the longest request timeout that makes sense.
+const REQUEST_SECONDS: [f64; 10] = [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+
+/// The upstream promises 5 minutes to 3 hours; what comes later came after an outage.
+const ARRIVAL_SECONDS: [f64; 13] = [
+    300.0, 600.0, 900.0, 1200.0, 1800.0, 2700.0, 3600.0, 5400.0, 7200.0, 10_800.0, 21_600.0,
+    43_200.0, 86_400.0,
+];
+
+/// The code of every failure that is none of the known ones.
+const OTHER: &str = "other";
+
+/// What happens to one billing item of an account.
+#[derive(Debug)]
+pub struct ItemTelemetry {
+    polls: IntCounter,
+    failures: Failures,
+    arrival_lag: Histogram,
+    rejected_rows: IntCounter,
+}
+
+impl ItemTelemetry {
+    /// A poll ended, well or with a failure code.
+    pub fn poll_ended(&self, result: Result<(), &str>) {
+        self.polls.inc();
+        self.failures.count(result);
+    }
+
+    /// A bucket was seen for the first time, so long after its TimeKey.
+    pub fn arrived(&self, lag_seconds: f64) {
+        self.arrival_lag.observe(lag_seconds.max(0.0));
+    }
+
+    /// So many rows of an answer were left out.
+    pub fn rejected(&self, rows: u64) {
+        self.rejected_rows.inc_by(rows);
+    }
+}
+
+impl Scoped for ItemTelemetry {
+    const LABEL: &str = "item";
+
+    fn register(scope: &mut Scope<'_>) -> Self {
+        Self {
+            polls: scope.counter(
+                "trtc_polls_total",
+                "Polls that ended, one for each app and date asked for.",
+            ),
+            failures: scope.failures("trtc_poll_failures_total", "Polls that brought no usage."),
+            arrival_lag: scope.histogram(
+                "trtc_usage_arrival_lag_seconds",
+                "How long after its TimeKey a 5-minute bucket was seen for the first time.",
+                &ARRIVAL_SECONDS,
+            ),
+            rejected_rows: scope.counter(
+                "trtc_usage_rejected_rows_total",
+                "Rows of answers that were left out because of an unreadable TimeKey or an absurd value.",
+            ),
+        }
+    }
+}
+
+/// What happens to requests of one action of an account.
+#[derive(Debug)]
+pub struct ActionTelemetry {
+    requests: IntCounter,
+    failures: Failures,
+    duration: Histogram,
+    throttled: IntCounter,
+    waited: Counter,
+}
+
+impl ActionTelemetry {
+    /// A request ended after `took`, well or with a failure code.
+    pub fn request_ended(&self, took: Duration, result: Result<(), &str>) {
+        self.requests.inc();
+        self.failures.count(result);
+        self.duration.observe(took.as_secs_f64());
+    }
+
+    /// The upstream said that its rate limit was met.
+    pub fn throttled(&self) {
+        self.throttled.inc();
+    }
+
+    /// A request waited so long for its turn.
+    pub fn waited(&self, time: Duration) {
+        self.waited.inc_by(time.as_secs_f64());
+    }
+}
+
+impl Scoped for ActionTelemetry {
+    const LABEL: &str = "action";
+
+    fn register(scope: &mut Scope<'_>) -> Self {
+        Self {
+            requests: scope.counter("trtc_api_requests_total", "Requests sent to the upstream."),
+            failures: scope.failures(
+                "trtc_api_request_failures_total",
+                "Requests that brought no answer to work with.",
+            ),
+            duration: scope.histogram(
+                "trtc_api_request_duration_seconds",
+                "From sending a request to the last byte of its answer.",
+                &REQUEST_SECONDS,
+            ),
+            throttled: scope.counter(
+                "trtc_api_throttled_total",
+                "Requests that the upstream refused by its rate limit. \
+                 Should stay at 0 while nothing else uses the account's quota.",
+            ),
+            waited: scope.seconds_counter(
+                "trtc_api_rate_limit_wait_seconds_total",
+                "Time that requests waited here so as to keep the upstream's rate limit.",
+            ),
+        }
+    }
+}
+
+/// Failures by code: each known one, and `other`.
+#[derive(Debug)]
+struct Failures {
+    by_code: Vec<(&'static str, IntCounter)>,
+    other: IntCounter,
+}
+
+impl Failures {
+    fn count(&self, result: Result<(), &str>) {
+        if let Err(code) = result {
+            let known = self.by_code.iter().find(|(known, _)| *known == code);
+            known.map_or(&self.other, |(_, counter)| counter).inc();
+        }
+    }
+}
+
+/// A set of series that share an account and one further label.
+pub(super) trait Scoped: Sized {
+    /// The further label.
+    const LABEL: &str;
+
+    /// Registers the series.
+    fn register(scope: &mut Scope<'_>) -> Self;
+}
+
+/// Registers collectors under an account and one further label, and remembers them.
+pub(super) struct Scope<'a> {
+    registry: &'a Registry,
+    codes: &'static [&'static str],
+    labels: [(&'static str, &'a str); 2],
+    collectors: Vec<Box<dyn Collector>>,
+}
+
+impl Scope<'_> {
+    fn counter(&mut self, name: &str, help: &str) -> IntCounter {
+        self.keep(IntCounter::with_opts(self.opts(name, help)))
+    }
+
+    fn seconds_counter(&mut self, name: &str, help: &str) -> Counter {
+        self.keep(Counter::with_opts(self.opts(name, help)))
+    }
+
+    fn histogram(&mut self, name: &str, help: &str, buckets: &[f64]) -> Histogram {
+        let opts = HistogramOpts::from(self.opts(name, help)).buckets(buckets.to_vec());
+        self.keep(Histogram::with_opts(opts))
+    }
+
+    fn failures(&mut self, name: &str, help: &str) -> Failures {
+        let vec = self.keep(IntCounterVec::new(self.opts(name, help), &["code"]));
+        let counter = |code| vec.with_label_values(&[code]);
+        Failures {
+            by_code: self
+                .codes
+                .iter()
+                .map(|&code| (code, counter(code)))
+                .collect(),
+            other: counter(OTHER),
+        }
+    }
+
+    fn opts(&self, name: &str, help: &str) -> Opts {
+        let opts = Opts::new(name, help);
+        self.labels
+            .iter()
+            .fold(opts, |opts, &(name, value)| opts.const_label(name, value))
+    }
+
+    fn keep<C: Collector + Clone + 'static>(&mut self, collector: prometheus::Result<C>) -> C {
+        let collector = collector.expect("names and labels are valid");
+        self.registry
+            .register(Box::new(collector.clone()))
+            .expect("no two scopes have the same labels");
+        self.collectors.push(Box::new(collector.clone()));
+        collector
+    }
+}
+
+/// The handles of one kind that somebody holds.
+pub(super) struct Handles<T> {
+    registry: Registry,
+    codes: &'static [&'static str],
+    held: Mutex<HashMap<[String; 2], Held<T>>>,
+}
+
+struct Held<T> {
+    handle: Arc<T>,
+    collectors: Vec<Box<dyn Collector>>,
+}
+
+impl<T: Scoped> Handles<T> {
+    pub(super) fn new(registry: Registry, codes: &'static [&'static str]) -> Self {
+        Self {
+            registry,
+            codes,
+            held: Mutex::default(),
+        }
+    }
+
+    /// The living handle of this account and label value, or a new one.
+    pub(super) fn get(&self, account: &str, value: &str) -> Arc<T> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = held.entry([account.to_owned(), value.to_owned()]);
+        let held = entry.or_insert_with(|| {
+            let mut scope = Scope {
+                registry: &self.registry,
+                codes: self.codes,
+                labels: [("account", account), (T::LABEL, value)],
+                collectors: Vec::new(),
+            };
+            Held {
+                handle: Arc::new(T::register(&mut scope)),
+                collectors: scope.collectors,
+            }
+        });
+        held.handle.clone()
+    }
+
+    /// Takes away the series that nobody can change any more.
+    pub(super) fn forget_dropped(&self) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let dropped = held.extract_if(|_, held| Arc::strong_count(&held.handle) == 1);
+        for collector in dropped.flat_map(|(_, held)| held.collectors) {
+            self.registry
+                .unregister(collector)
+                .expect("what was kept is registered");
+        }
+    }
+}
+
+impl<T> fmt::Debug for Handles<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handles").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,29 @@
+//! From figures to exposition text: usage families, the exporter's own metrics, and what a scrape is handed.
+//!
+//! A scrape must cost about as much as copying the bytes. So the usage families, which are nearly everything, are
+//! rendered and compressed when they change, not when they are read:
+//!
+//! ```text
+//! poller ── set, publish ──> Board ── one swap ──> Exposition ── document ──> scrape
+//!                                                      │
+//!                               Telemetry ── gather ───┘   a small tail, made at scrape time
+//! ```
+//!
+//! Nothing here knows HTTP beyond the names of its formats, reads a clock or decides what a figure means.
+
+mod board;
+mod exposition;
+mod families;
+mod gathered;
+mod handles;
+mod negotiate;
+mod piece;
+mod syntax;
+mod telemetry;
+
+pub use board::{Board, TargetInfo};
+pub use exposition::{Document, Exposition};
+pub use handles::{ActionTelemetry, ItemTelemetry};
+pub use negotiate::{Encoding, MediaType};
+pub use syntax::Format;
+pub use telemetry::{BuildInfo, Telemetry};

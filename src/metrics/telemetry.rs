@@ -1,0 +1,248 @@
+//! The exporter's own metrics, kept by the `prometheus` crate. Names, HELP texts and buckets of all of them are here.
+//!
+//! A series is shown for as long as somebody holds its handle: after a reload the series of accounts and items that are
+//! gone vanish with the last handle, and those that stay keep their counts.
+
+use std::sync::Arc;
+
+use prometheus::process_collector::ProcessCollector;
+use prometheus::proto::MetricFamily;
+use prometheus::{Gauge, IntGauge, Opts, Registry};
+
+use super::handles::{ActionTelemetry, Handles, ItemTelemetry};
+
+/// What this build is.
+#[derive(Clone, Copy, Debug)]
+pub struct BuildInfo {
+    /// Of the crate.
+    pub version: &'static str,
+    /// Of the source.
+    pub revision: &'static str,
+    /// The compiler's version.
+    pub rustc: &'static str,
+}
+
+/// All of the exporter's own metrics.
+#[derive(Debug)]
+pub struct Telemetry {
+    registry: Registry,
+    items: Handles<ItemTelemetry>,
+    actions: Handles<ActionTelemetry>,
+    reload_successful: IntGauge,
+    reload_at: Gauge,
+    saved_at: Gauge,
+}
+
+impl Telemetry {
+    /// Metrics whose label `code` takes the values `codes`, and `other` for every failure that is none of them.
+    pub fn new(build: BuildInfo, codes: &'static [&'static str]) -> Self {
+        let registry = Registry::new();
+        let info = build_info(build);
+        let reload_successful = IntGauge::new(
+            "trtc_exporter_config_last_reload_successful",
+            "Whether the configuration could be read when it was last tried; after a bad one the one before runs on.",
+        )
+        .expect("a valid name");
+        let reload_at = Gauge::new(
+            "trtc_exporter_config_last_reload_success_timestamp_seconds",
+            "When the configuration was last read successfully.",
+        )
+        .expect("a valid name");
+        let saved_at = Gauge::new(
+            "trtc_exporter_state_last_save_timestamp_seconds",
+            "When state was last saved, which comes before counters are shown; 0 while none was.",
+        )
+        .expect("a valid name");
+        for gauge in [&reload_at, &saved_at] {
+            registry
+                .register(Box::new(gauge.clone()))
+                .expect("names differ");
+        }
+        for gauge in [&info, &reload_successful] {
+            registry
+                .register(Box::new(gauge.clone()))
+                .expect("names differ");
+        }
+        registry
+            .register(Box::new(ProcessCollector::for_self()))
+            .expect("names differ");
+        Self {
+            items: Handles::new(registry.clone(), codes),
+            actions: Handles::new(registry.clone(), codes),
+            registry,
+            reload_successful,
+            reload_at,
+            saved_at,
+        }
+    }
+
+    /// The handle for polls of a billing item; the living one when there is one.
+    pub fn item(&self, account: &str, item: &str) -> Arc<ItemTelemetry> {
+        self.items.get(account, item)
+    }
+
+    /// The handle for requests of an action; the living one when there is one.
+    pub fn action(&self, account: &str, action: &str) -> Arc<ActionTelemetry> {
+        self.actions.get(account, action)
+    }
+
+    /// The configuration was read at `unix` seconds.
+    pub fn reload_succeeded(&self, unix: f64) {
+        self.reload_successful.set(1);
+        self.reload_at.set(unix);
+    }
+
+    /// The configuration could not be read.
+    pub fn reload_failed(&self) {
+        self.reload_successful.set(0);
+    }
+
+    /// State was saved at `unix` seconds.
+    pub fn saved(&self, unix: f64) {
+        self.saved_at.set(unix);
+    }
+
+    /// Everything at this instant.
+    pub(super) fn gather(&self) -> Vec<MetricFamily> {
+        self.items.forget_dropped();
+        self.actions.forget_dropped();
+        self.registry.gather()
+    }
+}
+
+fn build_info(build: BuildInfo) -> IntGauge {
+    let opts = Opts::new("trtc_exporter_build_info", "What this build is; always 1.")
+        .const_label("version", build.version)
+        .const_label("revision", build.revision)
+        .const_label("rustc", build.rustc);
+    let info = IntGauge::with_opts(opts).expect("a valid name");
+    info.set(1);
+    info
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use prometheus::proto::MetricType;
+
+    use super::super::gathered;
+    use super::super::syntax::Format;
+    use super::*;
+
+    fn telemetry() -> Telemetry {
+        let build = BuildInfo {
+            version: "0.0.0",
+            revision: "unknown",
+            rustc: "1.95.0",
+        };
+        Telemetry::new(build, &["timeout", "throttled"])
+    }
+
+    fn text(telemetry: &Telemetry) -> String {
+        gathered::encode(&telemetry.gather(), Format::Text)
+    }
+
+    #[test]
+    fn every_series_exists_before_anything_happened() {
+        let telemetry = telemetry();
+        let _item = telemetry.item("main", "interactive");
+        let _action = telemetry.action("main", "DescribeTrtcUsage");
+        let text = text(&telemetry);
+        for sample in [
+            r#"trtc_polls_total{account="main",item="interactive"} 0"#,
+            r#"trtc_poll_failures_total{account="main",code="timeout",item="interactive"} 0"#,
+            r#"trtc_poll_failures_total{account="main",code="other",item="interactive"} 0"#,
+            r#"trtc_usage_arrival_lag_seconds_bucket{account="main",item="interactive",le="300"} 0"#,
+            r#"trtc_usage_arrival_lag_seconds_bucket{account="main",item="interactive",le="+Inf"} 0"#,
+            r#"trtc_usage_rejected_rows_total{account="main",item="interactive"} 0"#,
+            r#"trtc_api_requests_total{account="main",action="DescribeTrtcUsage"} 0"#,
+            r#"trtc_api_request_failures_total{account="main",action="DescribeTrtcUsage",code="throttled"} 0"#,
+            r#"trtc_api_request_duration_seconds_count{account="main",action="DescribeTrtcUsage"} 0"#,
+            r#"trtc_api_throttled_total{account="main",action="DescribeTrtcUsage"} 0"#,
+            r#"trtc_api_rate_limit_wait_seconds_total{account="main",action="DescribeTrtcUsage"} 0"#,
+            r#"trtc_exporter_build_info{revision="unknown",rustc="1.95.0",version="0.0.0"} 1"#,
+            "trtc_exporter_config_last_reload_successful 0",
+            "trtc_exporter_state_last_save_timestamp_seconds 0",
+        ] {
+            assert!(
+                text.lines().any(|line| line == sample),
+                "{sample} in\n{text}"
+            );
+        }
+        assert!(text.contains("\nprocess_resident_memory_bytes "));
+    }
+
+    #[test]
+    fn events_are_counted_where_they_belong() {
+        let telemetry = telemetry();
+        let item = telemetry.item("main", "interactive");
+        item.poll_ended(Ok(()));
+        item.poll_ended(Err("timeout"));
+        item.poll_ended(Err("a code that nobody knows"));
+        item.rejected(3);
+        item.arrived(301.0);
+        let action = telemetry.action("main", "DescribeTrtcUsage");
+        action.request_ended(Duration::from_millis(1500), Err("throttled"));
+        action.throttled();
+        action.waited(Duration::from_millis(250));
+        telemetry.reload_succeeded(1_600_000_000.5);
+        telemetry.reload_failed();
+        let text = text(&telemetry);
+        for sample in [
+            r#"trtc_polls_total{account="main",item="interactive"} 3"#,
+            r#"trtc_poll_failures_total{account="main",code="timeout",item="interactive"} 1"#,
+            r#"trtc_poll_failures_total{account="main",code="other",item="interactive"} 1"#,
+            r#"trtc_usage_rejected_rows_total{account="main",item="interactive"} 3"#,
+            r#"trtc_usage_arrival_lag_seconds_bucket{account="main",item="interactive",le="300"} 0"#,
+            r#"trtc_usage_arrival_lag_seconds_bucket{account="main",item="interactive",le="600"} 1"#,
+            r#"trtc_usage_arrival_lag_seconds_sum{account="main",item="interactive"} 301"#,
+            r#"trtc_api_request_failures_total{account="main",action="DescribeTrtcUsage",code="throttled"} 1"#,
+            r#"trtc_api_request_duration_seconds_sum{account="main",action="DescribeTrtcUsage"} 1.5"#,
+            r#"trtc_api_throttled_total{account="main",action="DescribeTrtcUsage"} 1"#,
+            r#"trtc_api_rate_limit_wait_seconds_total{account="main",action="DescribeTrtcUsage"} 0.25"#,
+            "trtc_exporter_config_last_reload_successful 0",
+            "trtc_exporter_config_last_reload_success_timestamp_seconds 1600000000.5",
+        ] {
+            assert!(
+                text.lines().any(|line| line == sample),
+                "{sample} in\n{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn series_live_as_long_as_their_handle() {
+        let telemetry = telemetry();
+        let staying = telemetry.item("main", "interactive");
+        let going = telemetry.item("old", "interactive");
+        staying.poll_ended(Ok(()));
+        let after_reload = telemetry.item("main", "interactive");
+        drop((staying, going));
+        assert!(!text(&telemetry).contains("account=\"old\""));
+        after_reload.poll_ended(Ok(()));
+        assert!(
+            text(&telemetry)
+                .contains("trtc_polls_total{account=\"main\",item=\"interactive\"} 2\n")
+        );
+        let _back = telemetry.item("old", "interactive");
+        assert!(
+            text(&telemetry).contains("trtc_polls_total{account=\"old\",item=\"interactive\"} 0\n")
+        );
+    }
+
+    #[test]
+    fn every_counter_is_named_as_open_metrics_wants_it() {
+        let telemetry = telemetry();
+        let _held = (telemetry.item("a", "i"), telemetry.action("a", "x"));
+        for family in telemetry.gather() {
+            let is_counter = family.get_field_type() == MetricType::COUNTER;
+            assert_eq!(
+                is_counter,
+                family.name().ends_with("_total"),
+                "{}",
+                family.name()
+            );
+        }
+    }
+}
