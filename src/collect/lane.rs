@@ -51,7 +51,12 @@ pub(super) enum Next {
 
 impl Lane {
     /// A lane for targets of which each knows for which dates the upstream has answered before, and when.
-    pub(super) fn new(pace: Pace, quota: Quota, targets: Vec<Vec<(Date, DateTime<Utc>)>>, now: Moment) -> Self {
+    pub(super) fn new(
+        pace: Pace,
+        quota: Quota,
+        targets: Vec<Vec<(Date, DateTime<Utc>)>>,
+        now: Moment,
+    ) -> Self {
         Self {
             schedule: Schedule::new(pace, targets, now),
             quota,
@@ -60,9 +65,14 @@ impl Lane {
         }
     }
 
-    /// What the upstream has been sent lately; the rest of the lane ends.
-    pub(super) fn into_quota(self) -> Quota {
-        self.quota
+    /// Goes on with the rate limit of another lane: the upstream does not forget what it was sent.
+    pub(super) fn resume(&mut self, before: Self) {
+        self.quota = before.quota.under_limit_of(&self.quota);
+    }
+
+    /// Gives up on an attempt whose answer no longer matters.
+    pub(super) fn abandon(&mut self, attempt: Attempt, now: Moment) {
+        self.quota.give_back(attempt.permit, now.mono, false);
     }
 
     /// The next attempt, if one is due and the rate limit allows it.

@@ -1,11 +1,18 @@
 //! When the upstream is asked for what: quota and schedule decide, purely; the poller, the only loop of the program, acts
 //! on it. What an answer means is not known here.
+//!
+//! A *lane* is everything that shares one rate limit. Its *schedule* names the attempt to make next, its *quota* whether
+//! it may be made now. An *attempt* is one request; a *poll* is one or more attempts until an answer or a failure.
 
+mod failure;
 mod jitter;
 mod lane;
+mod poller;
 mod queue;
 mod quota;
 mod schedule;
+mod work;
 
-pub use lane::{Attempt, Lane, Next, Outcome};
-pub use schedule::{Job, Pace, Verdict};
+pub use failure::CODES;
+pub use poller::{Command, Poller, Tools};
+pub use work::SetUpError;

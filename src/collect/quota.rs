@@ -62,10 +62,13 @@ impl Quota {
         }
     }
 
-    /// The same quota under another limit: what was sent under the old one still counts.
-    pub(super) fn with_limit(self, requests_per_second: f64) -> Self {
-        let Self { permits, window, .. } = Self::new(requests_per_second);
-        Self { permits, window, ..self }
+    /// The same quota under the limit of another: what was sent before still counts.
+    pub(super) fn under_limit_of(self, other: &Self) -> Self {
+        Self {
+            permits: other.permits,
+            window: other.window,
+            ..self
+        }
     }
 
     /// When a permit can be had.

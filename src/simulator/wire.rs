@@ -1,16 +1,17 @@
 //! From the gateway's reply to bytes on the wire: headers, compression, and bodies that misbehave.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Frame, SizeHint};
 use hyper::{Response, StatusCode, header};
-use libdeflater::{CompressionLvl, Compressor};
 use tokio::time::Sleep;
 
 use super::faults::Fault;
@@ -92,12 +93,11 @@ fn padded(body: &str, bytes: usize) -> String {
 }
 
 fn gzipped(body: &[u8]) -> Response<AnyBody> {
-    let mut compressor = Compressor::new(CompressionLvl::default());
-    let mut packed = vec![0; compressor.gzip_compress_bound(body.len())];
-    let length = compressor
-        .gzip_compress(body, &mut packed)
-        .expect("the buffer has the size that libdeflate asks for");
-    packed.truncate(length);
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    let packed = encoder
+        .write_all(body)
+        .and_then(|()| encoder.finish())
+        .expect("memory takes all");
     let mut response = response(StatusCode::OK, JSON, full(packed));
     let gzip = header::HeaderValue::from_static("gzip");
     response

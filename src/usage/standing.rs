@@ -74,6 +74,11 @@ impl Standing {
         self.up = Some(false);
     }
 
+    /// Goes on from how the same target stood before a reload, as far as it is not kept on disk.
+    pub fn resume(&mut self, before: &Self) {
+        self.up = before.up;
+    }
+
     /// What a scrape shows when the date in Beijing is `today`.
     pub fn view(&self, today: Date) -> View {
         let heard_of = self.up.is_some() || !self.ledger.series.is_empty();

@@ -1,0 +1,384 @@
+//! The only loop of the program: asks what the lanes say is due, keeps what comes back, and only then shows it.
+//!
+//! Requests run as tasks of their own, as many at once as the rate limit has permits. Whatever has come back by the time
+//! the loop turns is saved in one transaction and published together. The loop never waits for the upstream.
+
+mod reload;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info, warn};
+
+use super::failure::{Failure, with_causes};
+use super::lane::{Attempt, Next, Outcome};
+use super::schedule::Verdict;
+use super::work::{AccountWork, LaneId, LaneWork, SetUpError};
+use crate::clock::{Clock, Moment};
+use crate::config::Config;
+use crate::health::Health;
+use crate::metrics::{Board, Exposition, Telemetry};
+use crate::store::{Poll, Saved, Store};
+use crate::tencent::{CallError, Query};
+use crate::usage::{Answer, Date};
+
+/// The loop turns at least this often, to be seen alive and to notice a new date or a clock that was set.
+const TURN: Duration = Duration::from_secs(5);
+
+/// Days are kept a little longer than the upstream answers for them.
+const KEPT_DAYS: u64 = 35;
+
+/// What the loop can be told.
+#[derive(Debug)]
+pub enum Command {
+    /// Work by another configuration; accounts that did not change are not disturbed.
+    Reload {
+        /// The configuration.
+        config: Box<Config>,
+        /// Told how it went; on an error the old one is kept.
+        reply: oneshot::Sender<Result<(), SetUpError>>,
+    },
+}
+
+/// What the loop works with.
+#[derive(Clone)]
+pub struct Tools {
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where state is kept.
+    pub store: Arc<Mutex<Store>>,
+    /// The exporter's own metrics.
+    pub telemetry: Arc<Telemetry>,
+    /// Where usage is shown.
+    pub exposition: Arc<Exposition>,
+    /// Where the loop shows that it is alive.
+    pub health: Arc<Health>,
+    /// For jitter.
+    pub seed: u64,
+}
+
+/// The loop.
+pub struct Poller {
+    tools: Tools,
+    config: Config,
+    accounts: Vec<AccountWork>,
+    /// How many lanes there have been.
+    lanes: u64,
+    board: Board,
+    today: Date,
+    requests: JoinSet<Result<Answer, CallError>>,
+    in_flight: HashMap<Id, Ticket>,
+    /// Targets of which no poll has ended yet.
+    unpolled: usize,
+}
+
+/// An attempt under way.
+struct Ticket {
+    lane: LaneId,
+    attempt: Attempt,
+    asked_at: Moment,
+}
+
+type Joined = Result<(Id, Result<Answer, CallError>), JoinError>;
+
+impl Poller {
+    /// Sets every account to work on what was saved of it, and shows that at once.
+    ///
+    /// # Errors
+    /// When an account cannot be set up.
+    pub fn new(config: Config, tools: Tools) -> Result<Self, SetUpError> {
+        let today = Date::of(tools.clock.now().utc);
+        let mut poller = Self {
+            board: Board::new(Vec::new(), Arc::clone(&tools.exposition)),
+            tools,
+            config: Config {
+                accounts: Vec::new(),
+                ..config.clone()
+            },
+            accounts: Vec::new(),
+            lanes: 0,
+            today,
+            requests: JoinSet::new(),
+            in_flight: HashMap::new(),
+            unpolled: 0,
+        };
+        poller.reload(config)?;
+        Ok(poller)
+    }
+
+    /// Runs until it is told to stop. Requests under way are dropped then: what they would have brought is asked for
+    /// again after the next start.
+    pub async fn run(mut self, mut commands: mpsc::Receiver<Command>, stop: CancellationToken) {
+        loop {
+            let now = self.tools.clock.now();
+            self.tools.health.beat(now.mono);
+            self.turn_date(now).await;
+            self.notice_new_keys(now);
+            let sleep = self.send_due(now);
+            tokio::select! {
+                () = stop.cancelled() => break,
+                Some(Command::Reload { config, reply }) = commands.recv() => {
+                    // Whoever asked may be gone by now; the reload counts all the same.
+                    drop(reply.send(self.reload(*config)));
+                }
+                Some(first) = self.requests.join_next_with_id() => self.take_in(first).await,
+                () = tokio::time::sleep(sleep) => {}
+            }
+        }
+        self.requests.shutdown().await;
+    }
+
+    /// Sends everything that is due and returns how long the loop may sleep then.
+    fn send_due(&mut self, now: Moment) -> Duration {
+        let mut wake = now.mono + TURN;
+        for account in &mut self.accounts {
+            for lane in &mut account.lanes {
+                loop {
+                    match lane.lane.next(now) {
+                        Next::Attempt(attempt) => {
+                            let app = lane.targets[attempt.job.target].target.app;
+                            let query = Query {
+                                action: lane.action,
+                                app,
+                                date: attempt.job.date,
+                            };
+                            let (client, limit) = (Arc::clone(&account.client), attempt.job.limit);
+                            let task = self
+                                .requests
+                                .spawn(async move { client.ask(&query, limit).await });
+                            self.in_flight.insert(
+                                task.id(),
+                                Ticket {
+                                    lane: lane.id,
+                                    attempt,
+                                    asked_at: now,
+                                },
+                            );
+                        }
+                        Next::Wait(at) => {
+                            wake = wake.min(at.unwrap_or(wake));
+                            break;
+                        }
+                    }
+                }
+                lane.requests.waited(lane.lane.take_waited());
+            }
+        }
+        // Rounded up to the timer's grain, or it would fire too early and the loop would spin.
+        wake.saturating_sub(now.mono) + Duration::from_micros(999)
+    }
+
+    /// Takes in what has come back so far: saves all of it, then shows all of it.
+    async fn take_in(&mut self, first: Joined) {
+        let (mut answered, mut failed) = (Vec::new(), Vec::new());
+        let mut joined = Some(first);
+        while let Some(next) = joined {
+            match self.returned(next) {
+                Some((ticket, Ok(poll))) => answered.push((ticket, poll)),
+                Some((ticket, Err(failure))) => failed.push((ticket, failure)),
+                None => {}
+            }
+            joined = self.requests.try_join_next_with_id();
+        }
+        let (tickets, polls): (Vec<Ticket>, Vec<Poll>) = answered.into_iter().unzip();
+        for (ticket, saved) in tickets.into_iter().zip(self.save(polls).await) {
+            match saved {
+                Ok(saved) => self.succeeded(ticket, saved),
+                Err(failure) => failed.push((ticket, failure)),
+            }
+        }
+        for (ticket, failure) in failed {
+            self.failed(ticket, &failure);
+        }
+        self.board.publish();
+    }
+
+    /// Finds back from a finished task to its attempt; one of a lane that a reload has ended is forgotten.
+    fn returned(&mut self, joined: Joined) -> Option<(Ticket, Result<Poll, Failure>)> {
+        let (id, result) = match joined {
+            Ok((id, result)) => (id, result.map_err(Failure::Call)),
+            Err(error) => (error.id(), Err(Failure::Panicked(error))),
+        };
+        let ticket = self.in_flight.remove(&id)?;
+        let lane = find(&mut self.accounts, ticket.lane)?;
+        let duration = self
+            .tools
+            .clock
+            .now()
+            .mono
+            .saturating_sub(ticket.asked_at.mono);
+        lane.requests.request_ended(
+            duration,
+            match &result {
+                Ok(_) => Ok(()),
+                Err(failure) => Err(failure.code()),
+            },
+        );
+        if result.as_ref().is_err_and(Failure::is_throttled) {
+            lane.requests.throttled();
+        }
+        let poll = result.map(|answer| {
+            lane.polls.rejected(answer.rejected());
+            let target = lane.targets[ticket.attempt.job.target].target.clone();
+            Poll {
+                target,
+                date: ticket.attempt.job.date,
+                asked_at: ticket.asked_at.utc,
+                answer,
+            }
+        });
+        Some((ticket, poll))
+    }
+
+    /// Saves polls in one transaction, off the async threads.
+    async fn save(&self, polls: Vec<Poll>) -> Vec<Result<Saved, Failure>> {
+        if polls.is_empty() {
+            return Vec::new();
+        }
+        let store = Arc::clone(&self.tools.store);
+        let settle_after = TimeDelta::from_std(self.config.settle_after).unwrap_or(TimeDelta::MAX);
+        let count = polls.len();
+        let saving = tokio::task::spawn_blocking(move || {
+            // A panic while saving has rolled its transaction back: the store is whole.
+            store
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .save(&polls, settle_after)
+        });
+        let error: Arc<str> = match saving.await {
+            Ok(Ok(results)) => {
+                self.tools.telemetry.saved(seconds(self.tools.clock.now()));
+                return results
+                    .into_iter()
+                    .map(|result| result.map_err(Failure::NotKept))
+                    .collect();
+            }
+            Ok(Err(error)) => with_causes(&error).into(),
+            Err(panic) => with_causes(&panic).into(),
+        };
+        error!(%error, "State cannot be saved; usage is not credited until it can");
+        (0..count)
+            .map(|_| Err(Failure::NotSaved(Arc::clone(&error))))
+            .collect()
+    }
+
+    fn succeeded(&mut self, ticket: Ticket, saved: Saved) {
+        let now = self.tools.clock.now();
+        let Some(lane) = find(&mut self.accounts, ticket.lane) else {
+            return;
+        };
+        let target = &mut lane.targets[ticket.attempt.job.target];
+        for key in &saved.arrivals {
+            lane.polls
+                .arrived((now.utc.timestamp() - key.unix()) as f64);
+        }
+        lane.polls.poll_ended(Ok(()));
+        if target.failing.take().is_some() {
+            info!(target = %target.target, "Poll succeeds again");
+        }
+        target.standing.succeeded(saved.ledger, saved.sums, now.utc);
+        self.board
+            .set(target.slot, target.standing.view(self.today));
+        let first = !std::mem::replace(&mut target.polled, true);
+        lane.lane
+            .ended(ticket.attempt, Outcome::Answered(ticket.asked_at.utc), now);
+        self.note_polled(first);
+    }
+
+    fn failed(&mut self, ticket: Ticket, failure: &Failure) {
+        let now = self.tools.clock.now();
+        let Some(lane) = find(&mut self.accounts, ticket.lane) else {
+            return;
+        };
+        let target = &mut lane.targets[ticket.attempt.job.target];
+        let (date, code, error) = (
+            ticket.attempt.job.date,
+            failure.code(),
+            with_causes(failure),
+        );
+        if lane.lane.ended(ticket.attempt, failure.outcome(), now) == Verdict::Retry {
+            debug!(target = %target.target, %date, code, error, "Attempt failed, will try again");
+            return;
+        }
+        lane.polls.poll_ended(Err(code));
+        // One line when it begins to fail or fails differently; the metrics tell the rest.
+        if target.failing.replace(code) == Some(code) {
+            debug!(target = %target.target, %date, code, error, "Poll failed again");
+        } else {
+            warn!(target = %target.target, action = lane.action.name, %date, code, error, "Poll failed");
+        }
+        target.standing.failed();
+        self.board
+            .set(target.slot, target.standing.view(self.today));
+        let first = !std::mem::replace(&mut target.polled, true);
+        self.note_polled(first);
+    }
+
+    /// The program is ready when a poll of every target has ended, well or badly.
+    fn note_polled(&mut self, first: bool) {
+        if first {
+            self.unpolled -= 1;
+            if self.unpolled == 0 {
+                self.tools.health.set_ready();
+            }
+        }
+    }
+
+    /// At midnight in Beijing, or when the clock was set: today's sums are another day's, and old days are dropped.
+    async fn turn_date(&mut self, now: Moment) {
+        let today = Date::of(now.utc);
+        if today == self.today {
+            return;
+        }
+        info!(%today, "A new date in Beijing");
+        self.today = today;
+        self.show_all();
+        let store = Arc::clone(&self.tools.store);
+        let forgetting = tokio::task::spawn_blocking(move || {
+            let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
+            store.forget_before(today.minus_days(KEPT_DAYS))
+        });
+        match forgetting.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => warn!(
+                error = with_causes(&error),
+                "Old days could not be dropped; will try tomorrow"
+            ),
+            Err(panic) => error!(
+                error = with_causes(&panic),
+                "Dropping old days panicked; this is a bug"
+            ),
+        }
+    }
+
+    /// Keys that have changed may mend what failed for good: asks at once instead of rarely.
+    fn notice_new_keys(&mut self, now: Moment) {
+        for account in &mut self.accounts {
+            let generation = account.client.credentials().generation();
+            if std::mem::replace(&mut account.generation, generation) != generation {
+                info!(account = %account.account.name, "Credentials have changed");
+                account
+                    .lanes
+                    .iter_mut()
+                    .for_each(|lane| lane.lane.try_again(now));
+            }
+        }
+    }
+}
+
+/// The lane of this id, unless a reload has ended it.
+fn find(accounts: &mut [AccountWork], id: LaneId) -> Option<&mut LaneWork> {
+    accounts
+        .iter_mut()
+        .flat_map(|account| &mut account.lanes)
+        .find(|lane| lane.id == id)
+}
+
+fn seconds(now: Moment) -> f64 {
+    now.utc.timestamp_millis() as f64 / 1000.0
+}

@@ -1,0 +1,113 @@
+//! From one configuration to another while the loop runs.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError};
+
+use super::Poller;
+use crate::clock::Moment;
+use crate::collect::work::{AccountWork, SetUpError, TargetWork, Workshop};
+use crate::config::{Account, Config};
+use crate::metrics::Board;
+
+impl Poller {
+    /// Works by `config` from now on. Accounts that it does not change go on undisturbed; an error changes nothing.
+    pub(super) fn reload(&mut self, config: Config) -> Result<(), SetUpError> {
+        let now = self.tools.clock.now();
+        let same_pace = config.poll_interval == self.config.poll_interval;
+        let changed = |account: &&Account| !same_pace || !self.config.accounts.contains(account);
+        let changed: Vec<&Account> = config.accounts.iter().filter(changed).collect();
+        let mut fresh = self.set_up(&config, &changed)?;
+
+        let mut before: HashMap<Arc<str>, AccountWork> = self
+            .accounts
+            .drain(..)
+            .map(|work| (Arc::clone(&work.account.name), work))
+            .collect();
+        for account in &config.accounts {
+            let old = before.remove(&account.name);
+            match (fresh.remove(&account.name), old) {
+                (Some(mut new), Some(mut old)) => {
+                    self.abandon_requests(&mut old, now);
+                    new.resume(old);
+                    self.accounts.push(new);
+                }
+                (new, old) => self.accounts.extend(new.or(old)),
+            }
+        }
+        for mut old in before.into_values() {
+            self.abandon_requests(&mut old, now);
+        }
+        self.config = config;
+        self.draw_board();
+        Ok(())
+    }
+
+    fn set_up(
+        &mut self,
+        config: &Config,
+        accounts: &[&Account],
+    ) -> Result<HashMap<Arc<str>, AccountWork>, SetUpError> {
+        let store = self
+            .tools
+            .store
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut workshop = Workshop {
+            config,
+            clock: &self.tools.clock,
+            store: &store,
+            telemetry: &self.tools.telemetry,
+            seed: self.tools.seed,
+            lanes: &mut self.lanes,
+        };
+        accounts
+            .iter()
+            .map(|account| Ok((Arc::clone(&account.name), workshop.set_up(account)?)))
+            .collect()
+    }
+
+    /// The answers to these no longer matter, but the upstream has been asked.
+    fn abandon_requests(&mut self, account: &mut AccountWork, now: Moment) {
+        for lane in &mut account.lanes {
+            for (_, ticket) in self
+                .in_flight
+                .extract_if(|_, ticket| ticket.lane == lane.id)
+            {
+                lane.lane.abandon(ticket.attempt, now);
+            }
+        }
+    }
+
+    /// Shows every target of the configuration, and none other.
+    fn draw_board(&mut self) {
+        let mut infos = Vec::new();
+        for target in self.accounts.iter_mut().flat_map(AccountWork::targets_mut) {
+            target.slot = infos.len();
+            infos.push(target.info());
+        }
+        self.unpolled = self.targets().filter(|target| !target.polled).count();
+        self.board = Board::new(infos, Arc::clone(&self.tools.exposition));
+        self.show_all();
+    }
+
+    /// Shows every target as it stands.
+    pub(super) fn show_all(&mut self) {
+        for target in self
+            .accounts
+            .iter()
+            .flat_map(|account| &account.lanes)
+            .flat_map(|lane| &lane.targets)
+        {
+            self.board
+                .set(target.slot, target.standing.view(self.today));
+        }
+        self.board.publish();
+    }
+
+    fn targets(&self) -> impl Iterator<Item = &TargetWork> {
+        self.accounts
+            .iter()
+            .flat_map(|account| &account.lanes)
+            .flat_map(|lane| &lane.targets)
+    }
+}

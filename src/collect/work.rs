@@ -1,0 +1,204 @@
+//! One account at work: its client, its lanes, and how the targets of each lane stand.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::lane::Lane;
+use super::quota::Quota;
+use super::schedule::Pace;
+use crate::clock::Clock;
+use crate::config::{Account, Config, Item};
+use crate::metrics::{ActionTelemetry, ItemTelemetry, TargetInfo, Telemetry};
+use crate::store::{SaveError, Store};
+use crate::tencent::Action;
+use crate::tencent::client::{BuildError, Client};
+use crate::usage::{App, Date, Standing, Target};
+
+/// Identifies a lane for as long as the process runs, so that an attempt finds back to it after a reload, or not at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LaneId(u64);
+
+/// Why an account cannot be set to work.
+#[derive(Debug, thiserror::Error)]
+pub enum SetUpError {
+    /// Its HTTP client cannot be made.
+    #[error("account {account}: cannot set up the HTTP client")]
+    Client {
+        /// The account.
+        account: Arc<str>,
+        /// Why.
+        source: BuildError,
+    },
+    /// What was saved of it cannot be read.
+    #[error("account {account}: cannot read its saved state")]
+    State {
+        /// The account.
+        account: Arc<str>,
+        /// Why.
+        source: SaveError,
+    },
+}
+
+/// An account at work.
+pub(super) struct AccountWork {
+    pub(super) account: Account,
+    pub(super) client: Arc<Client>,
+    /// Which of its keys have been tried; see [`Provider::generation`](crate::tencent::credentials::Provider::generation).
+    pub(super) generation: u64,
+    pub(super) lanes: Vec<LaneWork>,
+}
+
+/// A lane, and the targets that its schedule knows by index.
+pub(super) struct LaneWork {
+    pub(super) id: LaneId,
+    pub(super) action: &'static Action,
+    pub(super) lane: Lane,
+    pub(super) targets: Vec<TargetWork>,
+    pub(super) requests: Arc<ActionTelemetry>,
+    pub(super) polls: Arc<ItemTelemetry>,
+}
+
+/// A target at work.
+pub(super) struct TargetWork {
+    pub(super) target: Target,
+    pub(super) app_name: Option<String>,
+    pub(super) standing: Standing,
+    /// Whether a poll of it has ended, well or badly.
+    pub(super) polled: bool,
+    /// Code of the failure that its last poll ended with.
+    pub(super) failing: Option<&'static str>,
+    /// Where it stands on the board.
+    pub(super) slot: usize,
+}
+
+/// Sets accounts to work.
+pub(super) struct Workshop<'a> {
+    pub(super) config: &'a Config,
+    pub(super) clock: &'a Arc<dyn Clock>,
+    pub(super) store: &'a Store,
+    pub(super) telemetry: &'a Telemetry,
+    pub(super) seed: u64,
+    /// How many lanes there have been.
+    pub(super) lanes: &'a mut u64,
+}
+
+impl Workshop<'_> {
+    /// Sets an account to work.
+    pub(super) fn set_up(&mut self, account: &Account) -> Result<AccountWork, SetUpError> {
+        let client =
+            Client::new(account, Arc::clone(self.clock)).map_err(|source| SetUpError::Client {
+                account: Arc::clone(&account.name),
+                source,
+            })?;
+        let lanes = account
+            .items
+            .iter()
+            .map(|item| self.lane(account, item))
+            .collect::<Result<_, _>>()?;
+        let generation = client.credentials().generation();
+        Ok(AccountWork {
+            account: account.clone(),
+            client: Arc::new(client),
+            generation,
+            lanes,
+        })
+    }
+
+    fn lane(&mut self, account: &Account, item: &Item) -> Result<LaneWork, SetUpError> {
+        let now = self.clock.now();
+        let mut targets = Vec::new();
+        let mut asked = Vec::new();
+        for (app, app_name) in apps(account) {
+            let target = Target {
+                account: Arc::clone(&account.name),
+                app,
+                item: Arc::clone(&item.name),
+            };
+            let kept = self
+                .store
+                .restore(&target, Date::of(now.utc))
+                .map_err(|source| SetUpError::State {
+                    account: Arc::clone(&account.name),
+                    source,
+                })?;
+            let standing = Standing::new(
+                item.action.media().collect(),
+                kept.ledger,
+                kept.sums,
+                kept.last_success,
+            );
+            asked.push(kept.asked);
+            targets.push(TargetWork {
+                target,
+                app_name,
+                standing,
+                polled: false,
+                failing: None,
+                slot: 0,
+            });
+        }
+        let pace = Pace {
+            interval: self.config.poll_interval,
+            request_timeout: account.request_timeout,
+            background_gap: Duration::from_secs_f64(2.0 / item.requests_per_second),
+            seed: self.seed,
+        };
+        *self.lanes += 1;
+        Ok(LaneWork {
+            id: LaneId(*self.lanes),
+            action: item.action,
+            lane: Lane::new(pace, Quota::new(item.requests_per_second), asked, now),
+            targets,
+            requests: self.telemetry.action(&account.name, item.action.name),
+            polls: self.telemetry.item(&account.name, &item.name),
+        })
+    }
+}
+
+impl AccountWork {
+    pub(super) fn targets_mut(&mut self) -> impl Iterator<Item = &mut TargetWork> {
+        self.lanes.iter_mut().flat_map(|lane| &mut lane.targets)
+    }
+
+    /// Goes on where the same account stood before a reload: the upstream does not forget what it was sent, and a
+    /// target that stays has not stopped being up.
+    pub(super) fn resume(&mut self, before: Self) {
+        let mut stood = HashMap::new();
+        for old in before.lanes {
+            stood.extend(
+                old.targets
+                    .into_iter()
+                    .map(|target| (target.target.clone(), target)),
+            );
+            if let Some(new) = self.lanes.iter_mut().find(|new| new.action == old.action) {
+                new.lane.resume(old.lane);
+            }
+        }
+        for new in self.targets_mut() {
+            if let Some(old) = stood.remove(&new.target) {
+                new.standing.resume(&old.standing);
+                new.polled = old.polled;
+                new.failing = old.failing;
+            }
+        }
+    }
+}
+
+impl TargetWork {
+    pub(super) fn info(&self) -> TargetInfo {
+        TargetInfo {
+            target: self.target.clone(),
+            app_name: self.app_name.clone(),
+        }
+    }
+}
+
+fn apps(account: &Account) -> impl Iterator<Item = (App, Option<String>)> {
+    let total = account.total.then_some((App::Total, None));
+    account
+        .apps
+        .iter()
+        .map(|app| (App::Id(app.sdk_app_id), app.name.clone()))
+        .chain(total)
+}
