@@ -3,7 +3,6 @@
 
 mod command;
 mod flags;
-mod listen;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -13,14 +12,17 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Error};
 
+use crate::web::ListenAddress;
+
 pub use flags::{LogFlags, SimulatorFlags, WebFlags};
-pub use listen::{ListenAddress, ListenAddressError, ListenHost};
 
 /// What was called for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Invocation {
     /// How to log; the same for every call.
     pub log: LogFlags,
+    /// The file that moves the clock, in tests of the whole program.
+    pub clock_script: Option<PathBuf>,
     /// What to do.
     pub call: Call,
 }
@@ -100,6 +102,7 @@ fn invocation(flags: flags::Flags, matches: &ArgMatches) -> Result<Invocation, S
         web,
         storage,
         log,
+        clock_script,
     } = flags;
     let call = match command {
         None => Call::Run {
@@ -121,7 +124,11 @@ fn invocation(flags: flags::Flags, matches: &ArgMatches) -> Result<Invocation, S
             simulator,
         },
     };
-    Ok(Invocation { log, call })
+    Ok(Invocation {
+        log,
+        clock_script,
+        call,
+    })
 }
 
 /// A file and app ids exclude each other; where one is a flag and the other comes from the environment, the flag wins.

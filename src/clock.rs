@@ -1,8 +1,13 @@
 //! The one place that reads a clock. Everything else is given `now`, so a month can pass in a second of test time.
 
+mod scripted;
+
+use std::pin::Pin;
 use std::time::{Duration, Instant, SystemTime};
 
 use chrono::{DateTime, Utc};
+
+pub use scripted::ScriptedClock;
 
 /// One reading of both clocks, taken together.
 ///
@@ -20,6 +25,11 @@ pub struct Moment {
 pub trait Clock: Send + Sync + 'static {
     /// Reads both clocks.
     fn now(&self) -> Moment;
+
+    /// Waits until this much time has passed on the monotonic clock.
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(tokio::time::sleep(duration))
+    }
 }
 
 /// The machine's clocks.

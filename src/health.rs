@@ -1,44 +1,57 @@
-//! Whether the program is alive and ready, told by the poll loop and asked by the web server.
-//!
-//! *Healthy* means that the loop turns, whatever the upstream does: restarting the process mends nothing else. *Ready*
-//! means that what is shown is worth a look: state is loaded and the first round of polls has ended.
+//! Whether the process does its work: told by the poll loop, asked by probes. What the upstream does is no part of it:
+//! restarting the exporter does not mend the upstream.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-/// The loop turns every few seconds; silent for this long, it has died or hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The poll loop turns every few seconds; silent for this long, it has died or hangs.
+const SILENCE: Duration = Duration::from_secs(60);
 
-/// The loop's signs of life.
-#[derive(Debug, Default)]
+/// Signs of life, set by the poll loop and read by probes.
+#[derive(Debug)]
 pub struct Health {
-    /// When the loop last turned, in ms of the monotonic clock.
-    beat_ms: AtomicU64,
+    last_beat_ms: AtomicU64,
     ready: AtomicBool,
 }
 
 impl Health {
-    /// The loop has turned.
-    pub fn beat(&self, now: Duration) {
-        self.beat_ms
-            .store(now.as_millis() as u64, Ordering::Relaxed);
+    /// Alive and not ready. `now` is [`Moment::mono`](crate::clock::Moment::mono), here and below.
+    pub fn new(now: Duration) -> Self {
+        Self {
+            last_beat_ms: AtomicU64::new(millis(now)),
+            ready: AtomicBool::new(false),
+        }
     }
 
-    /// The first round of polls has ended, well or badly.
+    /// The poll loop is alive.
+    pub fn beat(&self, now: Duration) {
+        self.last_beat_ms.fetch_max(millis(now), Ordering::Relaxed);
+    }
+
+    /// State is loaded and the first poll round has ended, well or badly.
     pub fn set_ready(&self) {
         self.ready.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the loop has turned lately.
-    pub fn is_healthy(&self, now: Duration) -> bool {
-        let beat = Duration::from_millis(self.beat_ms.load(Ordering::Relaxed));
-        now.saturating_sub(beat) < PATIENCE
+    /// Whether the poll loop has beaten lately.
+    pub fn is_alive(&self, now: Duration) -> bool {
+        self.silent_for(now) <= SILENCE
     }
 
-    /// Whether the first round of polls has ended.
+    /// How long ago the poll loop last beat.
+    pub fn silent_for(&self, now: Duration) -> Duration {
+        let last = Duration::from_millis(self.last_beat_ms.load(Ordering::Relaxed));
+        now.saturating_sub(last)
+    }
+
+    /// Whether [`Health::set_ready`] was called.
     pub fn is_ready(&self) -> bool {
         self.ready.load(Ordering::Relaxed)
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -46,20 +59,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_loop_that_stands_still_is_not_healthy() {
-        let health = Health::default();
-        health.beat(Duration::from_secs(100));
-        assert!(health.is_healthy(Duration::from_secs(159)));
-        assert!(!health.is_healthy(Duration::from_secs(160)));
-        health.beat(Duration::from_secs(160));
-        assert!(health.is_healthy(Duration::from_secs(160)));
-    }
-
-    #[test]
-    fn ready_once_is_ready() {
-        let health = Health::default();
-        assert!(!health.is_ready());
-        health.set_ready();
-        assert!(health.is_ready());
+    fn silence_beyond_the_bound_is_death_and_a_beat_is_life() {
+        let second = Duration::from_secs;
+        let health = Health::new(second(100));
+        assert!(health.is_alive(second(160)));
+        assert!(!health.is_alive(second(161)));
+        health.beat(second(161));
+        assert!(health.is_alive(second(161)));
+        health.beat(second(150));
+        assert_eq!(health.silent_for(second(171)), second(10));
     }
 }

@@ -1,3 +1,107 @@
-//! The door of the program.
+//! The door of the program: from the command line to an exit code.
 
-fn main() {}
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tracing::error;
+
+use trtc_exporter::app::{self, AppError, Source};
+use trtc_exporter::cli::{self, Call, Invocation};
+use trtc_exporter::clock::{Clock, ScriptedClock, SystemClock};
+use trtc_exporter::error::with_causes;
+use trtc_exporter::{demo, log};
+
+/// Two threads: scrapes go on while the poll loop renders and compresses.
+const THREADS: usize = 2;
+
+const FAILURE: u8 = 1;
+const UNUSABLE_CONFIGURATION: u8 = 2;
+
+fn main() -> ExitCode {
+    let Invocation {
+        log,
+        clock_script,
+        call,
+    } = cli::parse();
+    let clock: Arc<dyn Clock> = match clock_script {
+        Some(script) => Arc::new(ScriptedClock::following(script)),
+        None => Arc::new(SystemClock::start()),
+    };
+    if let Call::Run {
+        source,
+        check: true,
+        ..
+    } = call
+    {
+        return check(&Source::Given(source));
+    }
+    let result = log::init(log.level, log.format, Arc::clone(&clock))
+        .map_err(AppError::Log)
+        .and_then(|()| runtime()?.block_on(run(call, clock)));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(AppError::Config(problems)) => {
+            complain(&problems);
+            ExitCode::from(UNUSABLE_CONFIGURATION)
+        }
+        Err(failure) => {
+            error!(error = with_causes(&failure), "Cannot run");
+            ExitCode::from(FAILURE)
+        }
+    }
+}
+
+async fn run(call: Call, clock: Arc<dyn Clock>) -> Result<(), AppError> {
+    match call {
+        Call::Run {
+            source,
+            web,
+            storage,
+            ..
+        } => app::run(Source::Given(source), web, storage, clock).await,
+        Call::Demo {
+            simulator,
+            web,
+            storage,
+        } => demo::demo(simulator, web, storage, clock).await,
+        Call::Simulate {
+            listen_address,
+            simulator,
+        } => demo::simulate(&listen_address, &simulator, clock).await,
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, AppError> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder
+        .worker_threads(THREADS)
+        .enable_all()
+        .build()
+        .map_err(AppError::Runtime)
+}
+
+/// `--config.check`: for a person or a script at a terminal, so without a log's dressing.
+#[expect(clippy::print_stdout, reason = "the answer is what the call is for")]
+fn check(source: &Source) -> ExitCode {
+    match source.check() {
+        Ok(warnings) => {
+            for warning in warnings {
+                println!("warning: {warning}");
+            }
+            println!("The configuration is valid.");
+            ExitCode::SUCCESS
+        }
+        Err(problems) => {
+            complain(&problems);
+            ExitCode::from(UNUSABLE_CONFIGURATION)
+        }
+    }
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "problems of a file are a list to read, not log lines"
+)]
+fn complain(problems: &trtc_exporter::config::ConfigError) {
+    eprintln!("{problems}");
+}

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser};
 
-use super::{ListenAddress, Storage};
+use super::Storage;
 use crate::log;
+use crate::web::ListenAddress;
 
 /// Prometheus exporter for the usage of Tencent Cloud TRTC.
 ///
@@ -28,6 +29,9 @@ pub(super) struct Flags {
     pub(super) storage: StorageFlags,
     #[command(flatten)]
     pub(super) log: LogFlags,
+    /// Follow a scripted clock; see `clock::ScriptedClock`. For tests, so not shown
+    #[arg(long = "clock.script", value_name = "FILE", global = true, hide = true)]
+    pub(super) clock_script: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -169,14 +173,13 @@ pub struct SimulatorFlags {
     /// The same seed gives the same usage
     #[arg(long = "simulator.seed", value_name = "N", default_value_t = 1)]
     pub seed: u64,
-    /// The rate limit that the simulator enforces for each account and action
+    /// The rate limit that the simulator enforces for each account and action [default: what the upstream documents]
     #[arg(
         long = "simulator.requests-per-second",
         value_name = "N",
-        default_value_t = 20.0,
-        value_parser = requests_per_second
+        value_parser = clap::value_parser!(u16).range(1..=1000)
     )]
-    pub requests_per_second: f64,
+    pub requests_per_second: Option<u16>,
     /// Leave idle buckets out of the answers instead of sending zeros
     #[arg(long = "simulator.sparse")]
     pub sparse: bool,
@@ -193,12 +196,4 @@ fn telemetry_path(text: &str) -> Result<String, &'static str> {
     } else {
         Ok(text.to_owned())
     }
-}
-
-fn requests_per_second(text: &str) -> Result<f64, &'static str> {
-    let rate = text
-        .parse()
-        .ok()
-        .filter(|rate| (0.01..=1000.0).contains(rate));
-    rate.ok_or("a number from 0.01 to 1000 is needed")
 }

@@ -87,6 +87,7 @@ fn without_flags_the_documented_defaults_hold() {
             level: Level::Info,
             format: Format::Logfmt,
         },
+        clock_script: None,
         call: Call::Run {
             source,
             check: false,
@@ -99,7 +100,7 @@ fn without_flags_the_documented_defaults_hold() {
 
 #[test]
 fn every_flag_of_a_run_is_read() {
-    let Invocation { log, call } = parsed(&[
+    let Invocation { log, call, .. } = parsed(&[
         "--config.file=c.yml",
         "--config.check",
         "--web.listen-address=127.0.0.1:0",
@@ -183,7 +184,7 @@ fn the_simulator_has_its_own_flags() {
         sparse,
     };
     let listen_address = "127.0.0.1:10089".parse().expect("an address");
-    let simulator = expected(1, 20.0, false);
+    let simulator = expected(1, None, false);
     assert_eq!(
         parsed(&["simulate"]).call,
         Call::Simulate {
@@ -192,12 +193,12 @@ fn the_simulator_has_its_own_flags() {
         }
     );
     let listen_address = ":0".parse().expect("an address");
-    let simulator = expected(7, 2.5, true);
+    let simulator = expected(7, Some(2), true);
     let arguments = [
         "simulate",
         "--simulator.listen-address=:0",
         "--simulator.seed=7",
-        "--simulator.requests-per-second=2.5",
+        "--simulator.requests-per-second=2",
         "--simulator.sparse",
     ];
     assert_eq!(
@@ -212,7 +213,7 @@ fn the_simulator_has_its_own_flags() {
 #[test]
 fn usage_errors_say_what_is_wrong() {
     for (arguments, expected) in [
-        (&["--web.listen-address=10088"][..], "the port is missing"),
+        (&["--web.listen-address=10088"][..], "it has no port"),
         (&["--web.telemetry-path=metrics"], "must begin with a slash"),
         (
             &["--web.telemetry-path=/-/ready"],
@@ -242,7 +243,7 @@ fn usage_errors_say_what_is_wrong() {
         ),
         (
             &["simulate", "--simulator.requests-per-second=0"],
-            "from 0.01 to 1000",
+            "1..=1000",
         ),
         (
             &["demo", "--simulator.listen-address=:0"],
@@ -302,7 +303,7 @@ fn the_environment_is_read_and_flags_win() {
         );
         return;
     }
-    let Invocation { log, call } = parsed(&["--log.level=warn"]);
+    let Invocation { log, call, .. } = parsed(&["--log.level=warn"]);
     assert_eq!(log.level, Level::Warn);
     let Call::Run {
         source,

@@ -66,15 +66,3 @@ impl Failure {
         matches!(self, Self::Call(error) if error.class() == Class::Throttled)
     }
 }
-
-/// An error and all its causes on one line.
-pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
-}

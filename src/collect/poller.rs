@@ -15,12 +15,13 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
-use super::failure::{Failure, with_causes};
+use super::failure::Failure;
 use super::lane::{Attempt, Next, Outcome};
 use super::schedule::Verdict;
 use super::work::{AccountWork, LaneId, LaneWork, SetUpError};
 use crate::clock::{Clock, Moment};
 use crate::config::Config;
+use crate::error::with_causes;
 use crate::health::Health;
 use crate::metrics::{Board, Exposition, Telemetry};
 use crate::store::{Poll, Saved, Store};
@@ -127,7 +128,7 @@ impl Poller {
                     drop(reply.send(self.reload(*config)));
                 }
                 Some(first) = self.requests.join_next_with_id() => self.take_in(first).await,
-                () = tokio::time::sleep(sleep) => {}
+                () = self.tools.clock.sleep(sleep) => {}
             }
         }
         self.requests.shutdown().await;

@@ -78,8 +78,8 @@ impl Board {
         }
     }
 
-    /// Shows everything that was set: a scrape sees all of it or nothing. Renders and compresses what changed, 15 ms
-    /// of work for 60,000 series at worst.
+    /// Shows everything that was set: a scrape sees all of it or nothing. Renders and compresses what changed:
+    /// for 60,000 series about 20 ms when all did, below 1 ms when one target did.
     pub fn publish(&mut self) {
         let rows = self.rows.chunks(TARGETS_PER_BLOCK);
         for (block, rows) in self.blocks.iter_mut().zip(rows) {

@@ -108,7 +108,8 @@ struct Kept {
 }
 
 impl Kept {
-    fn new(parts: Vec<Bytes>) -> Self {
+    fn new(mut parts: Vec<Bytes>) -> Self {
+        parts.retain(|part| !part.is_empty());
         Self {
             len: parts.iter().map(Bytes::len).sum(),
             parts: parts.into(),
@@ -133,6 +134,11 @@ pub struct Document {
 }
 
 impl Document {
+    /// `kept` followed by `tail`.
+    pub fn new(kept: Vec<Bytes>, tail: Bytes) -> Self {
+        Kept::new(kept).followed_by(tail)
+    }
+
     /// Bytes in all.
     pub fn len(&self) -> usize {
         self.len
@@ -143,7 +149,7 @@ impl Document {
         self.len == 0
     }
 
-    /// The part at `index`, in the order of sending; `None` past the last one.
+    /// The part at `index`, in the order of sending; `None` past the last one. Only the last one can be empty.
     pub fn part(&self, index: usize) -> Option<&Bytes> {
         match index.checked_sub(self.kept.len()) {
             None => Some(&self.kept[index]),
@@ -159,12 +165,13 @@ impl Document {
 }
 
 impl From<Bytes> for Document {
-    /// A body of one part.
     fn from(body: Bytes) -> Self {
-        Self {
-            kept: Arc::new([]),
-            len: body.len(),
-            tail: body,
-        }
+        Self::new(Vec::new(), body)
+    }
+}
+
+impl From<String> for Document {
+    fn from(body: String) -> Self {
+        Bytes::from(body).into()
     }
 }

@@ -36,6 +36,8 @@ pub struct Options {
     pub credentials: Vec<Credential>,
     /// Liberties that its answers take.
     pub quirks: Quirks,
+    /// The rate limit of every action, in place of the documented ones.
+    pub requests_per_second: Option<u16>,
 }
 
 impl Default for Options {
@@ -44,6 +46,7 @@ impl Default for Options {
             model: Model::default(),
             credentials: vec![Credential::new(SECRET_ID, SECRET_KEY)],
             quirks: Quirks::default(),
+            requests_per_second: None,
         }
     }
 }
@@ -68,6 +71,7 @@ struct State {
     model: Arc<Model>,
     credentials: Vec<Credential>,
     quirks: Quirks,
+    limit: Option<u16>,
     retired: Vec<(String, String)>,
     quota: Quota,
     faults: Faults,
@@ -84,6 +88,7 @@ impl Simulator {
                 model: Arc::new(options.model),
                 credentials: options.credentials,
                 quirks: options.quirks,
+                limit: options.requests_per_second,
                 retired: Vec::new(),
                 quota: Quota::default(),
                 faults: Faults::default(),
@@ -289,7 +294,9 @@ impl State {
         let action = Action::by_name(name).ok_or_else(|| {
             Refusal::new("InvalidAction", format!("There is no action `{name}`."))
         })?;
-        let limit = action.requests_per_second as usize;
+        let limit = self
+            .limit
+            .map_or(action.requests_per_second as usize, usize::from);
         self.quota
             .admit(secret_id, action.name, limit, now.mono)
             .map_err(|exceeded| {

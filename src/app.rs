@@ -1,0 +1,311 @@
+//! Builds the exporter from its parts, and owns what concerns all of them: signals, reload and the end.
+
+use std::path::Path;
+use std::process;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::build_info;
+use crate::cli::{ConfigSource, Storage, WebFlags};
+use crate::clock::{Clock, Moment};
+use crate::collect::{CODES, Command, Poller, SetUpError, Tools};
+use crate::config::{self, Config, ConfigError, Loaded};
+use crate::error::with_causes;
+use crate::health::Health;
+use crate::metrics::{BuildInfo, Exposition, Telemetry};
+use crate::store::{OpenError, Store};
+use crate::web::{self, BindError, Limits, ListenAddress, Site};
+
+/// After the signal to stop, connections get this long to finish.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Why the exporter did not run, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The configuration is not usable.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The state is not usable.
+    #[error(transparent)]
+    State(#[from] OpenError),
+    /// An account cannot be set to work.
+    #[error(transparent)]
+    SetUp(#[from] SetUpError),
+    /// It cannot listen where it should.
+    #[error(transparent)]
+    Listen(#[from] BindError),
+    /// The simulator cannot serve.
+    #[error("cannot serve the simulator")]
+    Simulator(#[source] std::io::Error),
+    /// The system refuses something that every process needs.
+    #[error("cannot watch for signals")]
+    Signals(#[source] std::io::Error),
+    /// The system refuses something that every process needs.
+    #[error("cannot start threads")]
+    Runtime(#[source] std::io::Error),
+    /// Something else logs already.
+    #[error("cannot log")]
+    Log(#[source] tracing::subscriber::SetGlobalDefaultError),
+}
+
+/// Where the running configuration comes from, at the start and at each reload.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// What the command line names.
+    Given(ConfigSource),
+    /// Made by the program itself; a reload changes nothing.
+    Fixed(Config),
+}
+
+impl Source {
+    /// Reads it, and logs what is worth a warning.
+    ///
+    /// # Errors
+    /// When it is not usable.
+    pub fn load(&self) -> Result<Config, ConfigError> {
+        let Loaded { config, warnings } = self.read()?;
+        for warning in warnings {
+            warn!(warning, "The configuration could be better");
+        }
+        Ok(config)
+    }
+
+    /// Reads it, and returns what is worth a warning.
+    ///
+    /// # Errors
+    /// When it is not usable.
+    pub fn check(&self) -> Result<Vec<String>, ConfigError> {
+        self.read().map(|loaded| loaded.warnings)
+    }
+
+    fn read(&self) -> Result<Loaded, ConfigError> {
+        let made = |config| Loaded {
+            config,
+            warnings: Vec::new(),
+        };
+        match self {
+            Self::Fixed(config) => Ok(made(config.clone())),
+            Self::Given(ConfigSource::SdkAppIds(ids)) => Ok(made(Config::from_sdk_app_ids(ids))),
+            Self::Given(ConfigSource::File(path)) => config::load(path),
+        }
+    }
+}
+
+/// Runs the exporter until it is told to stop.
+///
+/// # Errors
+/// When it cannot start.
+pub async fn run(
+    source: Source,
+    web: WebFlags,
+    storage: Storage,
+    clock: Arc<dyn Clock>,
+) -> Result<(), AppError> {
+    let config = source.load()?;
+    let store = Arc::new(Mutex::new(open(&storage)?));
+    let build = BuildInfo {
+        version: build_info::VERSION,
+        revision: build_info::REVISION,
+        rustc: build_info::RUSTC,
+    };
+    let telemetry = Arc::new(Telemetry::new(build, CODES));
+    telemetry.reload_succeeded(seconds(clock.now()));
+    let exposition = Arc::new(Exposition::new(Arc::clone(&telemetry)));
+    let health = Arc::new(Health::new(clock.now().mono));
+    let shown_config = Arc::new(ArcSwap::from_pointee(config::redacted_yaml(&config)));
+    let tools = Tools {
+        clock: Arc::clone(&clock),
+        store,
+        telemetry: Arc::clone(&telemetry),
+        exposition: Arc::clone(&exposition),
+        health: Arc::clone(&health),
+        seed: u64::from(process::id()) ^ clock.now().utc.timestamp_micros().unsigned_abs(),
+    };
+    let poller = Poller::new(config, tools)?;
+    let mut signals = Signals::watch().map_err(AppError::Signals)?;
+    let listeners = listen(&web.listen_addresses).await?;
+
+    let stop = CancellationToken::new();
+    let (commands, orders) = mpsc::channel(1);
+    let mut reloader = Reloader {
+        source,
+        commands,
+        telemetry,
+        shown_config: Arc::clone(&shown_config),
+        clock: Arc::clone(&clock),
+    };
+    let polling = tokio::spawn(poller.run(orders, stop.clone()));
+    let (reloads, mut asked_to_reload) = mpsc::channel::<web::Reload>(1);
+    let site = Site {
+        telemetry_path: web.telemetry_path,
+        version: build_info::VERSION,
+        exposition,
+        health,
+        config: shown_config,
+        reload: web.enable_lifecycle.then_some(reloads),
+        scrapes: Arc::new(Semaphore::new(scrapes_at_once(web.max_requests))),
+        limits: Limits::default(),
+        clock,
+    };
+    let serving = tokio::spawn(web::serve(listeners, Arc::new(site), stop.clone()));
+    loop {
+        tokio::select! {
+            signal = signals.next() => match signal {
+                Signal::Reload => drop(reloader.reload().await),
+                Signal::Stop(name) => {
+                    info!(signal = name, "Stopping");
+                    break;
+                }
+            },
+            Some(reply) = asked_to_reload.recv() => {
+                let result: Result<(), String> = reloader.reload().await;
+                // Whoever asked may be gone by now; the reload counts all the same.
+                drop(reply.send(result));
+            }
+        }
+    }
+    stop.cancel();
+    if tokio::time::timeout(GRACE, async { tokio::join!(serving, polling) })
+        .await
+        .is_err()
+    {
+        warn!("Gave up waiting for connections to finish");
+    }
+    info!("Stopped; all that was shown is saved");
+    Ok(())
+}
+
+fn open(storage: &Storage) -> Result<Store, OpenError> {
+    match storage {
+        Storage::Folder(path) => {
+            let store = Store::open(Path::new(path))?;
+            info!(path = %path.display(), "State opened");
+            Ok(store)
+        }
+        Storage::Nowhere => {
+            info!(
+                "No state is kept: counters begin at 0 with every start, and usage of the time between is not counted"
+            );
+            Store::in_memory()
+        }
+    }
+}
+
+async fn listen(addresses: &[ListenAddress]) -> Result<Vec<TcpListener>, BindError> {
+    let mut listeners = Vec::new();
+    for address in addresses {
+        let listener = web::bind(address).await?;
+        if let Ok(address) = listener.local_addr() {
+            info!(%address, "Listening");
+        }
+        listeners.push(listener);
+    }
+    Ok(listeners)
+}
+
+/// How many scrapes may run at once; by the flag's convention 0 means no limit.
+fn scrapes_at_once(max_requests: usize) -> usize {
+    if max_requests == 0 {
+        Semaphore::MAX_PERMITS
+    } else {
+        max_requests.min(Semaphore::MAX_PERMITS)
+    }
+}
+
+/// Reads the configuration again and hands it to the loop.
+struct Reloader {
+    source: Source,
+    commands: mpsc::Sender<Command>,
+    telemetry: Arc<Telemetry>,
+    shown_config: Arc<ArcSwap<String>>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Reloader {
+    async fn reload(&mut self) -> Result<(), String> {
+        let result = self.try_reload().await;
+        match &result {
+            Ok(()) => {
+                self.telemetry.reload_succeeded(seconds(self.clock.now()));
+                info!("Configuration reloaded");
+            }
+            Err(error) => {
+                self.telemetry.reload_failed();
+                error!(
+                    error,
+                    "Configuration could not be reloaded; the one before stays in force"
+                );
+            }
+        }
+        result
+    }
+
+    async fn try_reload(&mut self) -> Result<(), String> {
+        let config = self.source.load().map_err(|error| with_causes(&error))?;
+        let shown = config::redacted_yaml(&config);
+        let (reply, answer) = oneshot::channel();
+        let order = Command::Reload {
+            config: Box::new(config),
+            reply,
+        };
+        self.commands
+            .send(order)
+            .await
+            .map_err(|_| "the poll loop has ended")?;
+        let result = answer.await.map_err(|_| "the poll loop has ended")?;
+        result.map_err(|error| with_causes(&error))?;
+        self.shown_config.store(Arc::new(shown));
+        Ok(())
+    }
+}
+
+/// What the system asks of the process.
+enum Signal {
+    Reload,
+    Stop(&'static str),
+}
+
+/// The signals that the program answers to.
+pub(crate) struct Signals {
+    hangup: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    pub(crate) fn watch() -> std::io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.hangup.recv() => Signal::Reload,
+            _ = self.interrupt.recv() => Signal::Stop("SIGINT"),
+            _ = self.terminate.recv() => Signal::Stop("SIGTERM"),
+        }
+    }
+
+    /// The name of the signal to stop, when it comes; others are ignored.
+    pub(crate) async fn stop(&mut self) -> &'static str {
+        loop {
+            if let Signal::Stop(name) = self.next().await {
+                return name;
+            }
+        }
+    }
+}
+
+fn seconds(now: Moment) -> f64 {
+    now.utc.timestamp_millis() as f64 / 1000.0
+}

@@ -1,0 +1,135 @@
+//! The program without an account: `demo` runs the exporter, the same code path, against a simulator in this process over
+//! real HTTP on loopback; `simulate` serves that simulator alone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::info;
+
+use crate::app::{self, AppError, Source};
+use crate::cli::{SimulatorFlags, Storage, WebFlags};
+use crate::clock::Clock;
+use crate::config::{Account, AppConfig, Config, CredentialSource, Item, SecretSource};
+use crate::secret::Secret;
+use crate::simulator::{
+    DEMO_APPS, Handle, Model, Options, REGION, SECRET_ID, SECRET_KEY, Simulator,
+};
+use crate::tencent::action::INTERACTIVE_TIME;
+use crate::web::{self, ListenAddress};
+
+/// Often enough that a newcomer sees figures move.
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Runs the exporter against a simulator until it is told to stop.
+///
+/// # Errors
+/// When one of them cannot start.
+pub async fn demo(
+    simulator: SimulatorFlags,
+    web: WebFlags,
+    storage: Storage,
+    clock: Arc<dyn Clock>,
+) -> Result<(), AppError> {
+    let nearby = ListenAddress {
+        host: Some("127.0.0.1".to_owned()),
+        port: 0,
+    };
+    let upstream = start(&nearby, &simulator, &clock).await?;
+    info!(
+        endpoint = upstream.endpoint(),
+        "The upstream of this demo is simulated in this process"
+    );
+    let requests_per_second = simulator
+        .requests_per_second
+        .map_or(INTERACTIVE_TIME.requests_per_second, f64::from);
+    let config = config(&upstream, requests_per_second);
+    for address in &web.listen_addresses {
+        let host = address.host.as_deref().unwrap_or("localhost");
+        if address.port != 0 {
+            let base = format!("http://{host}:{}", address.port);
+            info!(
+                page = format!("{base}/"),
+                metrics = format!("{base}{}", web.telemetry_path),
+                "Open in a browser"
+            );
+        }
+    }
+    app::run(Source::Fixed(config), web, storage, clock).await
+}
+
+/// Serves a simulator alone until it is told to stop.
+///
+/// # Errors
+/// When it cannot start.
+pub async fn simulate(
+    listen_address: &ListenAddress,
+    simulator: &SimulatorFlags,
+    clock: Arc<dyn Clock>,
+) -> Result<(), AppError> {
+    let mut signals = app::Signals::watch().map_err(AppError::Signals)?;
+    let upstream = start(listen_address, simulator, &clock).await?;
+    info!(
+        address = %upstream.address(),
+        endpoint = upstream.endpoint(),
+        secret_id = SECRET_ID,
+        secret_key = SECRET_KEY,
+        "Listening"
+    );
+    let signal = signals.stop().await;
+    info!(signal, "Stopping");
+    upstream.shutdown().await;
+    Ok(())
+}
+
+async fn start(
+    address: &ListenAddress,
+    flags: &SimulatorFlags,
+    clock: &Arc<dyn Clock>,
+) -> Result<Handle, AppError> {
+    let listener = web::bind(address).await?;
+    let options = Options {
+        model: Model {
+            seed: flags.seed,
+            sparse: flags.sparse,
+            ..Model::default()
+        },
+        requests_per_second: flags.requests_per_second,
+        ..Options::default()
+    };
+    Simulator::start(listener, options, Arc::clone(clock)).map_err(AppError::Simulator)
+}
+
+fn config(upstream: &Handle, requests_per_second: f64) -> Config {
+    let endpoint = upstream
+        .endpoint()
+        .parse()
+        .expect("an address and a port make a URL");
+    let app = |app: &crate::simulator::DemoApp| AppConfig {
+        sdk_app_id: app.sdk_app_id,
+        name: Some(app.name.to_owned()),
+    };
+    let account = Account {
+        name: "demo".into(),
+        endpoint,
+        region: REGION.to_owned(),
+        language: "en-US".to_owned(),
+        request_timeout: Duration::from_secs(10),
+        credentials: CredentialSource::Configured {
+            secret_id: SecretSource::Inline(Secret::new(SECRET_ID.to_owned())),
+            secret_key: SecretSource::Inline(Secret::new(SECRET_KEY.to_owned())),
+            token: None,
+        },
+        items: vec![Item {
+            name: "interactive".into(),
+            action: &INTERACTIVE_TIME,
+            requests_per_second,
+        }],
+        apps: DEMO_APPS.iter().map(app).collect(),
+        total: true,
+    };
+    Config {
+        poll_interval: POLL_INTERVAL,
+        settle_after: Duration::from_secs(15 * 60),
+        accounts: vec![account],
+    }
+}

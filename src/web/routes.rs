@@ -1,0 +1,123 @@
+//! Which request gets which answer.
+
+use hyper::header::{
+    ACCEPT, ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE,
+    HeaderMap, HeaderName, HeaderValue, VARY, X_CONTENT_TYPE_OPTIONS,
+};
+use hyper::{Method, Request, Response, StatusCode};
+use tokio::sync::oneshot;
+
+use crate::metrics::{Encoding, MediaType};
+
+use super::body::Body;
+use super::page;
+use super::site::Site;
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const HTML: &str = "text/html; charset=utf-8";
+
+/// Answers a request. Its body is never read.
+pub(super) async fn respond<B>(site: &Site, request: &Request<B>) -> Response<Body> {
+    const GET: &Method = &Method::GET;
+    const HEAD: &Method = &Method::HEAD;
+    const POST: &Method = &Method::POST;
+    let metrics = site.telemetry_path.as_str();
+    match (request.method(), request.uri().path()) {
+        (GET | HEAD, path) if path == metrics => scrape(site, request.headers()),
+        (GET | HEAD, "/") => answer(StatusCode::OK, HTML, page::landing(site)),
+        (GET | HEAD, "/-/healthy") => healthy(site),
+        (GET | HEAD, "/-/ready") => ready(site),
+        (GET | HEAD, "/config") => answer(StatusCode::OK, TEXT, site.config.load().to_string()),
+        (POST, "/-/reload") => reload(site).await,
+        (_, "/-/reload") => not_allowed("POST"),
+        (_, "/" | "/-/healthy" | "/-/ready" | "/config") => not_allowed("GET, HEAD"),
+        (_, path) if path == metrics => not_allowed("GET, HEAD"),
+        _ => line(StatusCode::NOT_FOUND, "not found"),
+    }
+}
+
+/// The metrics, at once or not at all: a scraper that is one too many learns it now.
+fn scrape(site: &Site, headers: &HeaderMap) -> Response<Body> {
+    let Ok(permit) = site.scrapes.clone().try_acquire_owned() else {
+        return line(StatusCode::SERVICE_UNAVAILABLE, "too many scrapes at once");
+    };
+    let media_type = MediaType::accepted(values(headers, ACCEPT));
+    let encoding = Encoding::accepted(values(headers, ACCEPT_ENCODING));
+    let document = site.exposition.document(media_type.format(), encoding);
+    let body = Body::from(document).holding_scrape(permit);
+    let mut response = answer(StatusCode::OK, media_type.as_str(), body);
+    let headers = response.headers_mut();
+    headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
+    if encoding == Encoding::Gzip {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    response
+}
+
+fn values(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(name).into_iter();
+    values.filter_map(|value| value.to_str().ok())
+}
+
+fn healthy(site: &Site) -> Response<Body> {
+    let now = site.clock.now().mono;
+    if site.health.is_alive(now) {
+        return line(StatusCode::OK, "healthy");
+    }
+    let silence = site.health.silent_for(now).as_secs();
+    let reason = format!("the poll loop has not moved for {silence} seconds");
+    line(StatusCode::SERVICE_UNAVAILABLE, &reason)
+}
+
+fn ready(site: &Site) -> Response<Body> {
+    if site.health.is_ready() {
+        return line(StatusCode::OK, "ready");
+    }
+    line(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "the first poll round has not ended",
+    )
+}
+
+async fn reload(site: &Site) -> Response<Body> {
+    let Some(reload) = &site.reload else {
+        let reason = "reloading by HTTP needs --web.enable-lifecycle; SIGHUP works without";
+        return line(StatusCode::FORBIDDEN, reason);
+    };
+    let (reply, replied) = oneshot::channel();
+    let result = match reload.send(reply).await {
+        Ok(()) => replied.await.ok(),
+        Err(_) => None,
+    };
+    let result = result.unwrap_or_else(|| Err("the exporter is shutting down".to_owned()));
+    match result {
+        Ok(()) => line(StatusCode::OK, "reloaded"),
+        Err(reason) => line(StatusCode::INTERNAL_SERVER_ERROR, &reason),
+    }
+}
+
+fn not_allowed(allowed: &'static str) -> Response<Body> {
+    let mut response = line(StatusCode::METHOD_NOT_ALLOWED, "method not allowed");
+    let headers = response.headers_mut();
+    headers.insert(ALLOW, HeaderValue::from_static(allowed));
+    response
+}
+
+fn line(status: StatusCode, text: &str) -> Response<Body> {
+    answer(status, TEXT, format!("{text}\n"))
+}
+
+/// Every page shows a state that is old the next moment, so nothing is to be stored on the way.
+fn answer(status: StatusCode, content_type: &'static str, body: impl Into<Body>) -> Response<Body> {
+    let body = body.into();
+    // hyper would add the length by itself, but not to the answer of a HEAD.
+    let length = HeaderValue::from(body.len());
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CONTENT_LENGTH, length);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
