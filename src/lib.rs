@@ -1,4 +1,38 @@
-//! A Prometheus exporter for the usage of Tencent Cloud TRTC.
+//! A Prometheus exporter for the usage of Tencent Cloud TRTC: it asks the usage API per SdkAppId within its rate limits,
+//! turns buckets that come late and are revised into counters that never fall and end at the upstream's own figures, and
+//! serves them on `/metrics`.
+//!
+//! The way of the data, and no way back:
+//!
+//! ```text
+//! collect  schedule and quota say when        PURE, driven by `now`
+//!    |     poller: the only loop
+//!    v
+//! tencent  sign -> client -> wire             a day of one app, as rows of milliseconds
+//!    |
+//!    v
+//! store    one transaction: load, merge, keep
+//!    |       usage  ledger, days, settling    PURE: what a changed word is worth to the counter
+//!    v
+//! metrics  renders what changed, once
+//!    |
+//!    v
+//! web      hands the kept bytes to scrapers
+//! ```
+//!
+//! What always holds:
+//!
+//! - **Saved before shown.** A scrape never shows what a crash could take back ([`store::Store::save`] returns first, then
+//!   [`metrics::Board::publish`] runs).
+//! - **Nothing twice, nothing lost.** A counter is the running maximum of what [`usage::Ledger`] credits: last word minus
+//!   word at first sight, over all buckets. It is never rebuilt from the upstream's absolute figures.
+//! - **The core is pure.** `usage`, the deciding half of `collect`, `tencent::sign` and `tencent::wire` do no I/O, read no
+//!   clock and know no async; they take `now` and hand back when to wake. Only [`clock`] reads clocks.
+//! - **A scrape waits for nobody**: neither the upstream nor the poll loop nor the disk.
+//! - **Arrows point one way**: `tests/it/house.rs` checks it in the source.
+//!
+//! Around that way: [`app`] builds all of it and owns signals, reload and the end; [`config`] turns YAML into values and
+//! tells all problems at once; [`simulator`] is the upstream in process, for [`demo`] and for tests.
 
 pub mod app;
 pub mod build_info;

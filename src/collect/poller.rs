@@ -76,6 +76,8 @@ pub struct Poller {
     in_flight: HashMap<Id, Ticket>,
     /// Targets of which no poll has ended yet.
     unpolled: usize,
+    /// The date on which old days were last dropped.
+    forgot_on: Option<Date>,
 }
 
 /// An attempt under way.
@@ -107,6 +109,7 @@ impl Poller {
             requests: JoinSet::new(),
             in_flight: HashMap::new(),
             unpolled: 0,
+            forgot_on: None,
         };
         poller.reload(config)?;
         Ok(poller)
@@ -118,7 +121,7 @@ impl Poller {
         loop {
             let now = self.tools.clock.now();
             self.tools.health.beat(now.mono);
-            self.turn_date(now).await;
+            self.turn_date(now);
             self.notice_new_keys(now);
             let sleep = self.send_due(now);
             tokio::select! {
@@ -187,6 +190,7 @@ impl Poller {
             joined = self.requests.try_join_next_with_id();
         }
         let (tickets, polls): (Vec<Ticket>, Vec<Poll>) = answered.into_iter().unzip();
+        let any_answer = !polls.is_empty();
         for (ticket, saved) in tickets.into_iter().zip(self.save(polls).await) {
             match saved {
                 Ok(saved) => self.succeeded(ticket, saved),
@@ -197,6 +201,9 @@ impl Poller {
             self.failed(ticket, &failure);
         }
         self.board.publish();
+        if any_answer {
+            self.forget_old_days().await;
+        }
     }
 
     /// Finds back from a finished task to its attempt; one of a lane that a reload has ended is forgotten.
@@ -206,23 +213,14 @@ impl Poller {
             Err(error) => (error.id(), Err(Failure::Panicked(error))),
         };
         let ticket = self.in_flight.remove(&id)?;
-        let lane = find(&mut self.accounts, ticket.lane)?;
-        let duration = self
+        let took = self
             .tools
             .clock
             .now()
             .mono
             .saturating_sub(ticket.asked_at.mono);
-        lane.requests.request_ended(
-            duration,
-            match &result {
-                Ok(_) => Ok(()),
-                Err(failure) => Err(failure.code()),
-            },
-        );
-        if result.as_ref().is_err_and(Failure::is_throttled) {
-            lane.requests.throttled();
-        }
+        let lane = find(&mut self.accounts, ticket.lane)?;
+        lane.count_request(took, result.as_ref().err());
         let poll = result.map(|answer| {
             lane.polls.rejected(answer.rejected());
             let target = lane.targets[ticket.attempt.job.target].target.clone();
@@ -330,19 +328,26 @@ impl Poller {
         }
     }
 
-    /// At midnight in Beijing, or when the clock was set: today's sums are another day's, and old days are dropped.
-    async fn turn_date(&mut self, now: Moment) {
+    /// At midnight in Beijing, or when the clock was set, today's sums are another day's.
+    fn turn_date(&mut self, now: Moment) {
         let today = Date::of(now.utc);
-        if today == self.today {
+        if today != self.today {
+            info!(%today, "A new date in Beijing");
+            self.today = today;
+            self.show_all();
+        }
+    }
+
+    /// Drops old days, once a day. Only after an answer: then the upstream has agreed to our clock, by which they are old.
+    async fn forget_old_days(&mut self) {
+        if self.forgot_on.replace(self.today) == Some(self.today) {
             return;
         }
-        info!(%today, "A new date in Beijing");
-        self.today = today;
-        self.show_all();
         let store = Arc::clone(&self.tools.store);
+        let oldest = self.today.minus_days(KEPT_DAYS);
         let forgetting = tokio::task::spawn_blocking(move || {
             let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
-            store.forget_before(today.minus_days(KEPT_DAYS))
+            store.forget_before(oldest)
         });
         match forgetting.await {
             Ok(Ok(())) => {}

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::failure::Failure;
 use super::lane::Lane;
 use super::quota::Quota;
 use super::schedule::Pace;
@@ -11,8 +12,8 @@ use crate::clock::Clock;
 use crate::config::{Account, Config, Item};
 use crate::metrics::{ActionTelemetry, ItemTelemetry, TargetInfo, Telemetry};
 use crate::store::{SaveError, Store};
-use crate::tencent::Action;
 use crate::tencent::client::{BuildError, Client};
+use crate::tencent::{Action, CallError};
 use crate::usage::{App, Date, Standing, Target};
 
 /// Identifies a lane for as long as the process runs, so that an attempt finds back to it after a reload, or not at all.
@@ -181,6 +182,20 @@ impl AccountWork {
                 new.polled = old.polled;
                 new.failing = old.failing;
             }
+        }
+    }
+}
+
+impl LaneWork {
+    /// Counts a request that has ended; without keys to sign with, none was sent.
+    pub(super) fn count_request(&self, took: Duration, failure: Option<&Failure>) {
+        if matches!(failure, Some(Failure::Call(CallError::Credentials(_)))) {
+            return;
+        }
+        self.requests
+            .request_ended(took, failure.map_or(Ok(()), |failure| Err(failure.code())));
+        if failure.is_some_and(Failure::is_throttled) {
+            self.requests.throttled();
         }
     }
 }

@@ -199,7 +199,7 @@ impl Client {
                 let request_id = reply.request_id.as_deref();
                 let (rows, left_out) = (reply.answer.rows().count(), reply.answer.rejected());
                 let why = reply.left_out.map(tracing::field::display);
-                tracing::debug!(action, %app, %date, request_id, ?elapsed, rows, left_out, why, "answered");
+                tracing::debug!(action, %app, %date, request_id, ?elapsed, rows, left_out, why, "Answered");
                 if let Some(warning) = &reply.deprecated
                     && !self.told_of_retirement.swap(true, Ordering::Relaxed)
                 {
@@ -211,7 +211,7 @@ impl Client {
                 }
             }
             Err(error) => {
-                tracing::debug!(action, %app, %date, ?elapsed, %error, "not answered");
+                tracing::debug!(action, %app, %date, ?elapsed, %error, "Not answered");
             }
         }
     }

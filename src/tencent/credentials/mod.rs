@@ -176,7 +176,7 @@ impl State {
                 self.trouble = None;
                 let old = self.held.as_ref().map(|held| &held.credentials);
                 if old != Some(&new.credentials) {
-                    tracing::info!(source = new.source, "credentials loaded");
+                    tracing::info!(source = new.source, "Credentials loaded");
                     self.generation += 1;
                     self.held = Some(new);
                 }
