@@ -9,12 +9,13 @@ use tracing::info;
 use crate::app::{self, AppError, Source};
 use crate::cli::{SimulatorFlags, Storage, WebFlags};
 use crate::clock::Clock;
-use crate::config::{Account, AppConfig, Config, CredentialSource, Item, SecretSource};
+use crate::config::{Account, AppConfig, Config, Item};
 use crate::secret::Secret;
 use crate::simulator::{
     DEMO_APPS, Handle, Model, Options, REGION, SECRET_ID, SECRET_KEY, Simulator,
 };
 use crate::tencent::action::INTERACTIVE_TIME;
+use crate::tencent::{CredentialSource, SecretSource, Upstream};
 use crate::web::{self, ListenAddress};
 
 /// Often enough that a newcomer sees figures move.
@@ -110,14 +111,16 @@ fn config(upstream: &Handle, requests_per_second: f64) -> Config {
     };
     let account = Account {
         name: "demo".into(),
-        endpoint,
-        region: REGION.to_owned(),
-        language: "en-US".to_owned(),
-        request_timeout: Duration::from_secs(10),
-        credentials: CredentialSource::Configured {
-            secret_id: SecretSource::Inline(Secret::new(SECRET_ID.to_owned())),
-            secret_key: SecretSource::Inline(Secret::new(SECRET_KEY.to_owned())),
-            token: None,
+        upstream: Upstream {
+            endpoint,
+            region: REGION.to_owned(),
+            language: "en-US".to_owned(),
+            request_timeout: Duration::from_secs(10),
+            credentials: CredentialSource::Configured {
+                secret_id: SecretSource::Inline(Secret::new(SECRET_ID.to_owned())),
+                secret_key: SecretSource::Inline(Secret::new(SECRET_KEY.to_owned())),
+                token: None,
+            },
         },
         items: vec![Item {
             name: "interactive".into(),

@@ -1,5 +1,7 @@
 //! Text that must not leave the process: wiped from memory when dropped, shown as `<secret>`.
 
+pub mod file;
+
 use std::fmt;
 
 use zeroize::Zeroizing;

@@ -87,11 +87,12 @@ pub(super) struct Workshop<'a> {
 impl Workshop<'_> {
     /// Sets an account to work.
     pub(super) fn set_up(&mut self, account: &Account) -> Result<AccountWork, SetUpError> {
-        let client =
-            Client::new(account, Arc::clone(self.clock)).map_err(|source| SetUpError::Client {
+        let client = Client::new(&account.upstream, Arc::clone(self.clock)).map_err(|source| {
+            SetUpError::Client {
                 account: Arc::clone(&account.name),
                 source,
-            })?;
+            }
+        })?;
         let lanes = account
             .items
             .iter()
@@ -141,7 +142,7 @@ impl Workshop<'_> {
         }
         let pace = Pace {
             interval: self.config.poll_interval,
-            request_timeout: account.request_timeout,
+            request_timeout: account.upstream.request_timeout,
             background_gap: Duration::from_secs_f64(2.0 / item.requests_per_second),
             seed: self.seed,
         };

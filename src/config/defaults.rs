@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Account, AppConfig, Config, CredentialSource, Item};
+use super::{Account, AppConfig, Config, Item};
 use crate::tencent::Action;
 use crate::tencent::action::INTERACTIVE_TIME;
+use crate::tencent::{CredentialSource, Upstream};
 
 pub(super) const POLL_INTERVAL: Duration = Duration::from_secs(60);
 pub(super) const SETTLE_AFTER: Duration = Duration::from_secs(15 * 60);
@@ -56,11 +57,13 @@ impl Config {
             settle_after: SETTLE_AFTER,
             accounts: vec![Account {
                 name: Arc::from(ACCOUNT),
-                endpoint: endpoint(),
-                region: REGION.to_owned(),
-                language: LANGUAGE.to_owned(),
-                request_timeout: REQUEST_TIMEOUT,
-                credentials: CredentialSource::Chain,
+                upstream: Upstream {
+                    endpoint: endpoint(),
+                    region: REGION.to_owned(),
+                    language: LANGUAGE.to_owned(),
+                    request_timeout: REQUEST_TIMEOUT,
+                    credentials: CredentialSource::Chain,
+                },
                 items: items(),
                 apps,
                 total: true,

@@ -5,20 +5,16 @@ mod defaults;
 pub mod duration;
 mod load;
 mod redacted;
-mod secret_file;
 mod validate;
 pub mod yaml;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::secret::Secret;
-use crate::tencent::Action;
+use crate::tencent::{Action, Upstream};
 
 pub use load::{ConfigError, Loaded, load, parse};
 pub use redacted::redacted_yaml;
-pub use secret_file::{SecretFileError, SecretTextError, read_secret_file};
 
 /// What the exporter runs by.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,16 +32,8 @@ pub struct Config {
 pub struct Account {
     /// Value of the label `account`; unique.
     pub name: Arc<str>,
-    /// Scheme, host and port: `https`, or `http` to a loopback address.
-    pub endpoint: reqwest::Url,
-    /// `X-TC-Region`.
-    pub region: String,
-    /// `X-TC-Language`, the language of error messages.
-    pub language: String,
-    /// Limit of one attempt, from connecting to the last byte.
-    pub request_timeout: Duration,
-    /// Where its keys come from.
-    pub credentials: CredentialSource,
+    /// Where its requests go, and what they carry.
+    pub upstream: Upstream,
     /// What is asked for; at least one.
     pub items: Vec<Item>,
     /// Whose usage; may be empty when `total` is set.
@@ -72,31 +60,6 @@ pub struct AppConfig {
     pub sdk_app_id: u64,
     /// Value of the label `app_name` of `trtc_app_info`.
     pub name: Option<String>,
-}
-
-/// Where an account's keys come from.
-#[derive(Clone, Debug, PartialEq)]
-pub enum CredentialSource {
-    /// Written in the configuration.
-    Configured {
-        /// The SecretId.
-        secret_id: SecretSource,
-        /// The SecretKey.
-        secret_key: SecretSource,
-        /// The token of temporary keys.
-        token: Option<SecretSource>,
-    },
-    /// Looked for in the places where Tencent Cloud's tools keep them.
-    Chain,
-}
-
-/// A secret, or the file that holds it.
-#[derive(Clone, Debug, PartialEq)]
-pub enum SecretSource {
-    /// Its text.
-    Inline(Secret),
-    /// A file that is read again when it changes.
-    File(PathBuf),
 }
 
 #[cfg(test)]

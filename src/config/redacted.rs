@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
-use super::{Account, Config, CredentialSource, SecretSource, duration};
+use super::{Account, Config, duration};
 use crate::quote::quote;
 use crate::secret::REDACTED;
+use crate::tencent::{CredentialSource, SecretSource};
 
 /// Writes a configuration so that it could be read again, except for its secrets.
 pub fn redacted_yaml(config: &Config) -> String {
@@ -36,16 +37,16 @@ fn write_account(yaml: &mut String, account: &Account) -> std::fmt::Result {
     writeln!(
         yaml,
         "    endpoint: {}",
-        account.endpoint.as_str().trim_end_matches('/')
+        account.upstream.endpoint.as_str().trim_end_matches('/')
     )?;
-    writeln!(yaml, "    region: {}", quote(&account.region))?;
-    writeln!(yaml, "    language: {}", account.language)?;
+    writeln!(yaml, "    region: {}", quote(&account.upstream.region))?;
+    writeln!(yaml, "    language: {}", account.upstream.language)?;
     writeln!(
         yaml,
         "    request_timeout: {}",
-        duration::format(account.request_timeout)
+        duration::format(account.upstream.request_timeout)
     )?;
-    write_credentials(yaml, &account.credentials)?;
+    write_credentials(yaml, &account.upstream.credentials)?;
     writeln!(yaml, "    items:")?;
     for item in &account.items {
         writeln!(yaml, "      - name: {}", quote(&item.name))?;

@@ -7,7 +7,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::secret::Secret;
 use crate::tencent::action::{INTERACTIVE_TIME, TRTC_USAGE};
+use crate::tencent::{CredentialSource, SecretSource};
 
 const GOOD: &str = "tests/data/config/good";
 const BAD: &str = "tests/data/config/bad";
@@ -43,15 +45,18 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(config.poll_interval, Duration::from_secs(60));
     assert_eq!(config.settle_after, Duration::from_secs(900));
     assert_eq!(
-        account.endpoint.as_str(),
+        account.upstream.endpoint.as_str(),
         "https://trtc.tencentcloudapi.com/"
     );
     assert_eq!(
-        (account.region.as_str(), account.language.as_str()),
+        (
+            account.upstream.region.as_str(),
+            account.upstream.language.as_str()
+        ),
         ("ap-guangzhou", "en-US")
     );
-    assert_eq!(account.request_timeout, Duration::from_secs(10));
-    assert_eq!(account.credentials, CredentialSource::Chain);
+    assert_eq!(account.upstream.request_timeout, Duration::from_secs(10));
+    assert_eq!(account.upstream.credentials, CredentialSource::Chain);
     let item = Item {
         name: Arc::from("interactive"),
         action: &INTERACTIVE_TIME,
@@ -67,14 +72,14 @@ fn everything_can_be_given() {
     let main = &config.accounts[0];
     assert_eq!(config.poll_interval, Duration::from_secs(30));
     assert_eq!(config.settle_after, Duration::from_secs(5400));
-    assert_eq!(main.language, "zh-CN");
-    assert_eq!(main.request_timeout, Duration::from_millis(500));
+    assert_eq!(main.upstream.language, "zh-CN");
+    assert_eq!(main.upstream.request_timeout, Duration::from_millis(500));
     let expected = CredentialSource::Configured {
         secret_id: SecretSource::Inline(Secret::new("AKIDfake0000".into())),
         secret_key: SecretSource::File(Path::new(GOOD).join("fake-key")),
         token: Some(SecretSource::Inline(Secret::new("fake-token".into()))),
     };
-    assert_eq!(main.credentials, expected);
+    assert_eq!(main.upstream.credentials, expected);
     let item = Item {
         name: Arc::from("interactive"),
         action: &TRTC_USAGE,
@@ -125,7 +130,7 @@ fn the_example_shows_only_keys_that_exist() {
     let all = parse(&shown.join("\n"), &folder.path().join("trtc-exporter.yml"))
         .expect("a good configuration");
     assert!(matches!(
-        all.config.accounts[0].credentials,
+        all.config.accounts[0].upstream.credentials,
         CredentialSource::Configured { .. }
     ));
 }
@@ -217,7 +222,7 @@ fn forget_secrets(account: &mut Account) {
         secret_id,
         secret_key,
         token,
-    } = &mut account.credentials
+    } = &mut account.upstream.credentials
     {
         for source in [Some(secret_id), Some(secret_key), token.as_mut()]
             .into_iter()

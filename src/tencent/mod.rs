@@ -8,8 +8,10 @@ mod codes;
 pub mod credentials;
 pub mod error;
 pub mod sign;
+mod upstream;
 pub mod wire;
 
 pub use action::Action;
 pub use error::{CallError, Class, Scope};
+pub use upstream::{CredentialSource, SecretSource, Upstream};
 pub use wire::Query;

@@ -104,7 +104,15 @@ fn arrows_point_one_way() {
         ),
         (
             "tencent",
-            &["collect", "store", "metrics", "web", "simulator", "app"],
+            &[
+                "config",
+                "collect",
+                "store",
+                "metrics",
+                "web",
+                "simulator",
+                "app",
+            ],
         ),
         (
             "store",

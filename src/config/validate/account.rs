@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::yaml::Value;
-use super::super::{Account, AppConfig, CredentialSource, defaults};
+use super::super::{Account, AppConfig, defaults};
 use super::items::items;
 use super::label::{self, unique_name};
 use super::unique::Seen;
 use super::{bounded, credentials, endpoint, span};
+use crate::tencent::{CredentialSource, Upstream};
 
 const KEYS: &[&str] = &[
     "name",
@@ -71,11 +72,13 @@ pub(super) fn account<'a>(
     }
     Some(Account {
         name: Arc::from(name?),
-        endpoint: endpoint.unwrap_or_else(defaults::endpoint),
-        region: region.unwrap_or_else(|| defaults::REGION.to_owned()),
-        language: language.unwrap_or_else(|| defaults::LANGUAGE.to_owned()),
-        request_timeout: request_timeout.unwrap_or(defaults::REQUEST_TIMEOUT),
-        credentials: credentials.unwrap_or(CredentialSource::Chain),
+        upstream: Upstream {
+            endpoint: endpoint.unwrap_or_else(defaults::endpoint),
+            region: region.unwrap_or_else(|| defaults::REGION.to_owned()),
+            language: language.unwrap_or_else(|| defaults::LANGUAGE.to_owned()),
+            request_timeout: request_timeout.unwrap_or(defaults::REQUEST_TIMEOUT),
+            credentials: credentials.unwrap_or(CredentialSource::Chain),
+        },
         items: items.unwrap_or_else(defaults::items),
         apps: apps?,
         total,

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use super::super::secret_file::{check, read_secret_file, readable_by_others};
 use super::super::yaml::{Fields, Value};
-use super::super::{CredentialSource, SecretFileError, SecretSource};
 use crate::secret::Secret;
+use crate::secret::file::{self, SecretFileError, check, readable_by_others};
+use crate::tencent::{CredentialSource, SecretSource};
 
 const KEYS: &[&str] = &[
     "secret_id",
@@ -83,7 +83,7 @@ fn secret_file(value: &Value<'_>, folder: &Path) -> Option<SecretSource> {
         return None;
     }
     let path = folder.join(text);
-    match read_secret_file(&path) {
+    match file::read(&path) {
         Ok(_) => {}
         Err(SecretFileError::Unreadable(error)) if error.kind() == std::io::ErrorKind::NotFound => {
             let folder = if folder.as_os_str().is_empty() {

@@ -8,7 +8,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Response, Url, redirect};
 
 use super::BuildError;
-use crate::config::Account;
+use crate::tencent::Upstream;
 use crate::tencent::action::VERSION;
 
 /// Sent and signed without a charset, as the SDKs do.
@@ -20,21 +20,21 @@ const USER_AGENT: &str = concat!("trtc-exporter/", env!("CARGO_PKG_VERSION"));
 
 /// The HTTP library, set up so that one request is one exchange with the endpoint and nobody else.
 pub(super) fn client(
-    account: &Account,
+    upstream: &Upstream,
     connect_timeout: Duration,
 ) -> Result<reqwest::Client, BuildError> {
     // Fails when there is one already, which is as good.
     drop(rustls::crypto::ring::default_provider().install_default());
     let mut builder = reqwest::Client::builder()
         .user_agent(USER_AGENT)
-        .default_headers(constant_headers(account)?)
+        .default_headers(constant_headers(upstream)?)
         .connect_timeout(connect_timeout)
         .redirect(redirect::Policy::none())
         .retry(reqwest::retry::never());
-    if is_loopback(&account.endpoint) {
+    if is_loopback(&upstream.endpoint) {
         builder = builder.no_proxy();
     }
-    if account.endpoint.scheme() == "http" {
+    if upstream.endpoint.scheme() == "http" {
         // Or an image without CA certificates could not even run the demo.
         builder = builder.tls_certs_only([]);
     }
@@ -44,12 +44,12 @@ pub(super) fn client(
 }
 
 /// What every request of the account has in common.
-fn constant_headers(account: &Account) -> Result<HeaderMap, BuildError> {
+fn constant_headers(upstream: &Upstream) -> Result<HeaderMap, BuildError> {
     let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(JSON))]);
     for (header, value) in [
         ("x-tc-version", VERSION),
-        ("x-tc-region", &account.region),
-        ("x-tc-language", &account.language),
+        ("x-tc-region", &upstream.region),
+        ("x-tc-language", &upstream.language),
         ("x-tc-requestclient", REQUEST_CLIENT),
     ] {
         let sent = HeaderValue::from_str(value).map_err(|_| BuildError::Header {

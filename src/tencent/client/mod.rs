@@ -19,7 +19,7 @@ use super::error::CallError;
 use super::sign::{self, DayKey};
 use super::wire::{self, Query, Reply};
 use crate::clock::{Clock, Moment};
-use crate::config::Account;
+use crate::tencent::Upstream;
 use crate::usage::Answer;
 
 /// A day of one app is 40 kB.
@@ -65,20 +65,20 @@ pub enum BuildError {
 }
 
 impl Client {
-    /// A client for `account`, which takes the timestamps of its signatures from `clock`.
+    /// A client for `upstream`, which takes the timestamps of its signatures from `clock`.
     ///
     /// # Errors
-    /// When the account holds values that cannot be sent, or the system lacks what HTTPS needs.
-    pub fn new(account: &Account, clock: Arc<dyn Clock>) -> Result<Self, BuildError> {
-        let connect_timeout = account.request_timeout.min(MAX_CONNECT_TIMEOUT);
+    /// When it holds values that cannot be sent, or the system lacks what HTTPS needs.
+    pub fn new(upstream: &Upstream, clock: Arc<dyn Clock>) -> Result<Self, BuildError> {
+        let connect_timeout = upstream.request_timeout.min(MAX_CONNECT_TIMEOUT);
         Ok(Self {
-            http: http::client(account, connect_timeout)?,
-            endpoint: account.endpoint.clone(),
-            host: host(&account.endpoint)
-                .ok_or_else(|| BuildError::NoHost(account.endpoint.clone()))?,
+            http: http::client(upstream, connect_timeout)?,
+            endpoint: upstream.endpoint.clone(),
+            host: host(&upstream.endpoint)
+                .ok_or_else(|| BuildError::NoHost(upstream.endpoint.clone()))?,
             connect_timeout,
-            request_timeout: account.request_timeout,
-            credentials: Provider::new(&account.credentials),
+            request_timeout: upstream.request_timeout,
+            credentials: Provider::new(&upstream.credentials),
             day_key: Mutex::default(),
             told_of_retirement: AtomicBool::new(false),
             clock,

@@ -15,9 +15,9 @@ use tokio::net::{TcpListener, TcpSocket};
 
 use super::http::is_loopback;
 use super::*;
-use crate::config::{CredentialSource, SecretSource};
 use crate::secret::Secret;
 use crate::tencent::action::INTERACTIVE_TIME;
+use crate::tencent::{CredentialSource, SecretSource};
 use crate::usage::App;
 
 const GOOD: &str = include_str!("../../../tests/data/tencent/one_day.json");
@@ -93,10 +93,9 @@ async fn say(
     .await
 }
 
-fn account(address: SocketAddr, token: Option<&str>) -> Account {
+fn account(address: SocketAddr, token: Option<&str>) -> Upstream {
     let inline = |text: &str| SecretSource::Inline(Secret::new(text.to_owned()));
-    Account {
-        name: "test".into(),
+    Upstream {
         endpoint: format!("http://{address}").parse().expect("a URL"),
         region: "ap-guangzhou".to_owned(),
         language: "en-US".to_owned(),
@@ -106,9 +105,6 @@ fn account(address: SocketAddr, token: Option<&str>) -> Account {
             secret_key: inline("FakeKey"),
             token: token.map(inline),
         },
-        items: Vec::new(),
-        apps: Vec::new(),
-        total: true,
     }
 }
 

@@ -45,11 +45,6 @@ pub(super) fn read_if_there(path: &Path) -> Result<Option<Secret>, CredentialsEr
     }
 }
 
-/// The text of a file that must be there.
-pub(super) fn read_required(path: &Path) -> Result<Secret, CredentialsError> {
-    read(path).map_err(|error| failed(path, &error))
-}
-
 fn read(path: &Path) -> io::Result<Secret> {
     let mut text = String::new();
     let read = File::open(path)?

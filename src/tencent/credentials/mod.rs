@@ -12,8 +12,9 @@ use files::Stamp;
 use source::Source;
 pub use source::{Surroundings, Variables};
 
-use crate::config::CredentialSource;
 use crate::secret::Secret;
+use crate::secret::file::SecretTextError;
+use crate::tencent::CredentialSource;
 
 /// What a request is signed with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +54,7 @@ pub enum CredentialsError {
         /// Which of them, and where it is kept.
         place: String,
         /// What is wrong with it.
-        problem: &'static str,
+        problem: SecretTextError,
     },
     /// One half of a pair.
     #[error("{there} is set, but {missing} is not")]

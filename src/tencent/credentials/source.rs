@@ -5,8 +5,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::{Credentials, CredentialsError, files, profile};
-use crate::config::{CredentialSource, SecretSource};
 use crate::secret::Secret;
+use crate::secret::file::{self, SecretFileError};
+use crate::tencent::{CredentialSource, SecretSource};
 
 const ID_VARIABLE: &str = "TENCENTCLOUD_SECRET_ID";
 const KEY_VARIABLE: &str = "TENCENTCLOUD_SECRET_KEY";
@@ -156,18 +157,22 @@ impl fmt::Display for Source {
     }
 }
 
-/// A secret that the configuration has or names the file of. The newline that editors put at the end of a file is not
-/// part of it.
+/// A secret that the configuration has or names the file of.
 fn configured(name: &str, source: &SecretSource) -> Result<Secret, CredentialsError> {
     match source {
         SecretSource::Inline(text) => {
             checked(format!("{name} in the configuration"), text.expose())
         }
-        SecretSource::File(path) => {
-            let text = files::read_required(path)?;
-            let text = text.expose().trim_end_matches(['\r', '\n']);
-            checked(format!("{name} in {}", path.display()), text)
-        }
+        SecretSource::File(path) => file::read(path).map_err(|error| match error {
+            SecretFileError::Unreadable(error) => CredentialsError::File {
+                path: path.clone(),
+                reason: error.to_string(),
+            },
+            SecretFileError::Unusable(problem) => CredentialsError::Value {
+                place: format!("{name} in {}", path.display()),
+                problem,
+            },
+        }),
     }
 }
 
@@ -218,17 +223,11 @@ fn from_profile(path: &Path) -> Result<Option<Credentials>, CredentialsError> {
 
 /// `text` if it can be part of a request; what a paste has brought along would only come back as an unknown key.
 fn checked(place: impl Into<String>, text: &str) -> Result<Secret, CredentialsError> {
-    let problem = if text.is_empty() {
-        "is empty"
-    } else if text.trim() != text {
-        "has white space around it"
-    } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        "holds characters that no key has"
-    } else {
-        return Ok(Secret::new(text.to_owned()));
-    };
-    Err(CredentialsError::Value {
-        place: place.into(),
-        problem,
-    })
+    match file::check(text) {
+        Ok(()) => Ok(Secret::new(text.to_owned())),
+        Err(problem) => Err(CredentialsError::Value {
+            place: place.into(),
+            problem,
+        }),
+    }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use super::*;
-use crate::config::SecretSource;
+use crate::tencent::SecretSource;
 
 const PROFILE: &str = "[default]\nsecret_id = AKIDfake-profile\nsecret_key = fake-profile-key\n";
 
@@ -120,7 +120,7 @@ fn the_profile_of_the_user_comes_before_the_machines() {
         "; comment\n[other]\nsecret_id=no\n[ default ]\nsecret_id=\"AKIDfake\"\nsecret_key='FA;KE #1'\n",
     );
     let chain = machine.chain();
-    assert!(refused(&chain).ends_with("holds characters that no key has"));
+    assert!(refused(&chain).contains("has characters that no key has"));
 
     machine.write(
         "etc/credentials",
@@ -163,7 +163,7 @@ fn what_is_wrong_is_said_and_not_covered_up() {
     ] {
         machine.write("home/.tencentcloud/credentials", profile);
         let error = refused(&machine.chain());
-        assert!(error.ends_with(problem), "{error}");
+        assert!(error.contains(problem), "{error}");
     }
 
     let half = Machine::with(&[("TENCENTCLOUD_SECRET_KEY", "fake-key")]);
@@ -190,11 +190,11 @@ fn a_secret_file_may_end_with_a_newline_and_nothing_else() {
         ("\n", "is empty"),
         (" fake-key\n", "has white space around it"),
         ("fake-key\t", "has white space around it"),
-        ("fake key", "holds characters that no key has"),
+        ("fake key", "has characters that no key has"),
     ] {
         let key = machine.write("bad", text);
         let error = refused(&configured(inline("AKIDfake"), file(&key), None));
-        assert!(error.ends_with(problem) && error.contains("bad"), "{error}");
+        assert!(error.contains(problem) && error.contains("bad"), "{error}");
     }
     let missing = refused(&configured(
         inline("AKIDfake"),
@@ -204,7 +204,7 @@ fn a_secret_file_may_end_with_a_newline_and_nothing_else() {
     assert!(missing.starts_with("cannot read "), "{missing}");
     let large = machine.write("large", &"x".repeat(65 * 1024));
     let large = refused(&configured(inline("AKIDfake"), file(&large), None));
-    assert!(large.ends_with("larger than 65536 bytes"), "{large}");
+    assert!(large.contains("longer than 4096 bytes"), "{large}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use crate::secret::Secret;
+use super::Secret;
 
 /// No key or token of Tencent Cloud is longer than 4096 bytes.
 const MAX_BYTES: usize = 4096;
@@ -40,7 +40,7 @@ pub enum SecretTextError {
 }
 
 /// Reads a secret file. Line ends behind the secret are not part of it, because editors and `echo` put them there.
-pub fn read_secret_file(path: &Path) -> Result<Secret, SecretFileError> {
+pub fn read(path: &Path) -> Result<Secret, SecretFileError> {
     // Room for a line end, and for one byte more to see that there is more.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES + 3));
     File::open(path)?
@@ -53,7 +53,7 @@ pub fn read_secret_file(path: &Path) -> Result<Secret, SecretFileError> {
 }
 
 /// Whether a text can be a key or a token.
-pub(super) fn check(text: &str) -> Result<(), SecretTextError> {
+pub fn check(text: &str) -> Result<(), SecretTextError> {
     if text.is_empty() {
         Err(SecretTextError::Empty)
     } else if text.len() > MAX_BYTES {
@@ -69,7 +69,7 @@ pub(super) fn check(text: &str) -> Result<(), SecretTextError> {
 
 /// The permission bits, when they let others than the owner read the file.
 #[cfg(unix)]
-pub(super) fn readable_by_others(path: &Path) -> Option<u32> {
+pub fn readable_by_others(path: &Path) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt;
     let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
     (mode & 0o044 != 0).then_some(mode)
@@ -77,7 +77,7 @@ pub(super) fn readable_by_others(path: &Path) -> Option<u32> {
 
 /// Without Unix permissions there is nothing to say.
 #[cfg(not(unix))]
-pub(super) fn readable_by_others(_path: &Path) -> Option<u32> {
+pub fn readable_by_others(_path: &Path) -> Option<u32> {
     None
 }
 
@@ -89,7 +89,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("secret");
         std::fs::write(&path, content).expect("a file");
-        read_secret_file(&path)
+        super::read(&path)
             .map(|secret| secret.expose().to_owned())
             .map_err(|error| error.to_string())
     }
