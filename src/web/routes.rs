@@ -5,13 +5,13 @@ use hyper::header::{
     HeaderMap, HeaderName, HeaderValue, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Method, Request, Response, StatusCode};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::metrics::{Encoding, MediaType};
 
 use super::body::Body;
 use super::page;
-use super::site::Site;
+use super::site::{Reload, Site};
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
@@ -28,13 +28,18 @@ pub(super) async fn respond<B>(site: &Site, request: &Request<B>) -> Response<Bo
         (GET | HEAD, "/-/healthy") => healthy(site),
         (GET | HEAD, "/-/ready") => ready(site),
         (GET | HEAD, "/config") => answer(StatusCode::OK, TEXT, site.config.load().to_string()),
-        (POST, "/-/reload") => reload(site).await,
-        (_, "/-/reload") => not_allowed("POST"),
+        (method, "/-/reload") => match &site.reload {
+            None => line(StatusCode::FORBIDDEN, NO_LIFECYCLE),
+            Some(orders) if method == POST => reload(orders).await,
+            Some(_) => not_allowed("POST"),
+        },
         (_, "/" | "/-/healthy" | "/-/ready" | "/config") => not_allowed("GET, HEAD"),
         (_, path) if path == metrics => not_allowed("GET, HEAD"),
         _ => line(StatusCode::NOT_FOUND, "not found"),
     }
 }
+
+const NO_LIFECYCLE: &str = "reloading by HTTP needs --web.enable-lifecycle; SIGHUP works without";
 
 /// The metrics, at once or not at all: a scraper that is one too many learns it now.
 fn scrape(site: &Site, headers: &HeaderMap) -> Response<Body> {
@@ -79,13 +84,9 @@ fn ready(site: &Site) -> Response<Body> {
     )
 }
 
-async fn reload(site: &Site) -> Response<Body> {
-    let Some(reload) = &site.reload else {
-        let reason = "reloading by HTTP needs --web.enable-lifecycle; SIGHUP works without";
-        return line(StatusCode::FORBIDDEN, reason);
-    };
+async fn reload(orders: &mpsc::Sender<Reload>) -> Response<Body> {
     let (reply, replied) = oneshot::channel();
-    let result = match reload.send(reply).await {
+    let result = match orders.send(reply).await {
         Ok(()) => replied.await.ok(),
         Err(_) => None,
     };
