@@ -3,10 +3,12 @@
 mod cli;
 mod counting;
 mod demo;
+mod docs;
 mod exporter;
 mod house;
 mod http;
 mod prometheus;
+mod prometheus_server;
 mod rate;
 mod reload;
 mod sdk;

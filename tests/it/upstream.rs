@@ -65,13 +65,12 @@ impl Home {
         self.write("trtc-exporter.yml", &text);
     }
 
+    /// Writes a file that nobody else can read, for it may be a secret.
     pub(crate) fn write(&self, name: &str, text: &str) {
+        use std::os::unix::fs::PermissionsExt;
         let path = self.directory.path().join(name);
         std::fs::write(&path, text).expect("writable");
-        if name == "key" {
-            use std::os::unix::fs::PermissionsExt;
-            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).expect("ours");
-        }
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).expect("ours");
     }
 
     pub(crate) fn config(&self) -> PathBuf {
