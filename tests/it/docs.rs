@@ -286,7 +286,7 @@ async fn every_path_is_served() {
     exporter.ready().await;
     for row in page.table(&["Path", "Answer"]) {
         let path = spans(&row[0])[0];
-        let expected = if path == "/-/reload" { 405 } else { 200 };
+        let expected = if path == "/-/reload" { 403 } else { 200 };
         assert_eq!(exporter.get(path).await.0, expected, "{path}");
     }
 }
