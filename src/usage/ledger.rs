@@ -50,8 +50,7 @@ impl Series {
         self.published_ms.saturating_sub_signed(self.credited_ms)
     }
 
-    fn credit(&mut self, growth_ms: i64) {
-        self.credited_ms = self.credited_ms.saturating_add(growth_ms);
+    fn publish(&mut self) {
         self.published_ms = self
             .published_ms
             .max(u64::try_from(self.credited_ms).unwrap_or(0));
@@ -121,6 +120,8 @@ impl Ledger {
                 );
             }
         }
+        // Only now: between its dates an answer may seem to have credited what it takes back on the next one.
+        self.series.iter_mut().for_each(Series::publish);
         let day = days.entry(date).or_default();
         day.open(answer.columns(), asked_at);
         self.settle(day, date, asked_at, settling);
@@ -168,7 +169,7 @@ impl Ledger {
                 continue;
             };
             if counts {
-                series.credit(change.growth_ms);
+                series.credited_ms = series.credited_ms.saturating_add(change.growth_ms);
                 self.raised_ms = self.raised_ms.saturating_add(change.raised_ms);
                 self.lowered_ms = self.lowered_ms.saturating_add(change.lowered_ms);
             }

@@ -168,6 +168,25 @@ fn a_stray_row_counts_once_and_its_own_date_overrides_it() {
 }
 
 #[test]
+fn usage_that_moves_from_one_date_to_another_is_counted_once() {
+    let mut book = Book::default();
+    book.ask(first_date().pred(), &[]);
+    book.ask(first_date(), &[(key("2024-02-27 23:55:00"), [100, 0])]);
+    book.ask(first_date().succ(), &[(key("2024-02-28 00:00:00"), [60, 0])]);
+    let moved = [
+        (key("2024-02-27 23:50:00"), [60, 0]),
+        (key("2024-02-28 00:00:00"), [0, 0]),
+    ];
+    book.ask(first_date().succ(), &moved);
+    assert_eq!(book.credited(), [160, 0]);
+    assert_eq!(
+        book.published(),
+        [160, 0],
+        "no more than was ever credited at once"
+    );
+}
+
+#[test]
 fn a_forgotten_date_is_never_counted_again() {
     let mut book = Book::default();
     book.ask(first_date(), &[]);
