@@ -197,7 +197,7 @@ mod tests {
             let rows = seconds.len() as u64;
             let words = |factor: u64| {
                 (0..rows)
-                    .map(|row| (seed >> 8).wrapping_mul(row) / 1000 * factor)
+                    .map(|row| (seed >> 40).wrapping_mul(row) / 1000 * factor)
                     .collect()
             };
             let columns = vec![
@@ -245,6 +245,27 @@ mod tests {
             if let Ok(day) = decode(&bytes, None) {
                 prop_assert_eq!(decode(&encode(&day), None), Ok(day));
             }
+        }
+    }
+
+    #[test]
+    fn words_that_no_answer_can_bring_are_refused() {
+        let with_word = |word: u64| {
+            let mut content = vec![ON_GRID | ALL_OWN];
+            put(&mut content, 2);
+            content.extend([0, 1, 1, 5]);
+            content.extend_from_slice(b"audio");
+            content.push(0);
+            put(&mut content, word);
+            put(&mut content, word);
+            let checksum = crc32(&content).to_le_bytes();
+            decode(&[&[FORMAT], &checksum[..], &content].concat(), None)
+        };
+        let largest = 10_000_000_000_000;
+        let sum = with_word(largest).map(|day| day.sum_ms(Media::Audio));
+        assert_eq!(sum, Ok(2 * largest));
+        for absurd in [largest + 1, i64::MAX as u64, u64::MAX] {
+            assert_eq!(with_word(absurd), Err(DecodeError::Damaged));
         }
     }
 

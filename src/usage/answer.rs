@@ -4,7 +4,7 @@ use super::{Media, TimeKey};
 
 /// No bucket is believed above this: 33 million streams at once for five minutes. The upstream's own example has
 /// 14,706,996 s in one bucket, so mere size is no reason to doubt a row.
-const ABSURD_MS: u64 = 10_000_000_000 * 1000;
+pub(super) const ABSURD_MS: u64 = 10_000_000_000 * 1000;
 
 /// Why a row was left out of an [`Answer`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::answer::ABSURD_MS;
 use super::{Date, Media, TimeKey};
 
 /// Whether rows came with an answer for their own date, or strayed into the answer for another one.
@@ -62,7 +63,8 @@ impl Change {
 impl Day {
     /// Puts a day together again from its parts, as storage kept them.
     ///
-    /// Returns `None` when they cannot be a day: seconds not ascending or out of range, lengths that differ, a media twice.
+    /// Returns `None` when they cannot be a day: seconds not ascending or out of range, lengths that differ, a media
+    /// twice, a word that no answer can have brought.
     pub fn from_parts(
         asked_at: Option<DateTime<Utc>>,
         seconds: Vec<u32>,
@@ -78,7 +80,11 @@ impl Day {
                 .iter()
                 .all(|other| other.media != column.media)
         });
-        (ascending && in_range && even && distinct).then_some(Self {
+        let believable = columns
+            .iter()
+            .flat_map(|column| &column.words_ms)
+            .all(|&word| word <= ABSURD_MS);
+        (ascending && in_range && even && distinct && believable).then_some(Self {
             asked_at,
             seconds,
             own,

@@ -172,7 +172,10 @@ fn usage_that_moves_from_one_date_to_another_is_counted_once() {
     let mut book = Book::default();
     book.ask(first_date().pred(), &[]);
     book.ask(first_date(), &[(key("2024-02-27 23:55:00"), [100, 0])]);
-    book.ask(first_date().succ(), &[(key("2024-02-28 00:00:00"), [60, 0])]);
+    book.ask(
+        first_date().succ(),
+        &[(key("2024-02-28 00:00:00"), [60, 0])],
+    );
     let moved = [
         (key("2024-02-27 23:50:00"), [60, 0]),
         (key("2024-02-28 00:00:00"), [0, 0]),
