@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::codec::DecodeError;
 use super::schema::Unfit;
-use crate::usage::Date;
+use crate::usage::{Date, Target};
 
 /// State that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +85,20 @@ fn is_damage(error: &rusqlite::Error) -> bool {
     )
 }
 
+/// Whether SQLite read a value well, and the value is not what it should be.
+fn is_value(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error::{
+        FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error,
+    };
+    matches!(
+        error,
+        FromSqlConversionFailure(..)
+            | IntegralValueOutOfRange(..)
+            | InvalidColumnType(..)
+            | Utf8Error(..)
+    )
+}
+
 /// State that could not be read or saved.
 #[derive(Debug, thiserror::Error)]
 pub enum SaveError {
@@ -109,4 +123,20 @@ pub enum SaveError {
         /// Why.
         source: DecodeError,
     },
+}
+
+impl SaveError {
+    /// Reading `what` of a target failed: because of its value, or because nothing can be read.
+    pub(super) fn reading(error: rusqlite::Error, target: &Target, what: &'static str) -> Self {
+        if is_value(&error) {
+            Self::damaged(target, what)
+        } else {
+            Self::Sqlite(error)
+        }
+    }
+
+    pub(super) fn damaged(target: &Target, what: &'static str) -> Self {
+        let target = target.to_string();
+        Self::Ledger { target, what }
+    }
 }

@@ -130,7 +130,7 @@ impl Store {
                 sums.push(Sums::of(date, &kept.day));
             }
         }
-        let asked = rows::load_asked(&self.connection, id)?;
+        let asked = rows::load_asked(&self.connection, id, target)?;
         Ok(Restored {
             ledger,
             sums,

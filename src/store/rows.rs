@@ -1,6 +1,10 @@
 //! SQL: one function per thing that is read or written, between rows and the types of `usage`.
 
+use std::error::Error;
+use std::str::FromStr;
+
 use chrono::{DateTime, Utc};
+use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::SaveError;
@@ -54,53 +58,52 @@ pub(super) fn load_ledger(
     id: TargetId,
     target: &Target,
 ) -> Result<(Ledger, Option<DateTime<Utc>>), SaveError> {
-    let damaged = |what| {
-        move || SaveError::Ledger {
-            target: target.to_string(),
-            what,
-        }
-    };
-    let mut ledger = Ledger::default();
     let mut statement = connection.prepare_cached(
         "SELECT floor, settled, raised_ms, lowered_ms, last_success FROM target WHERE id = ?1",
     )?;
-    let (floor, last_success) = statement.query_row([id], |row| {
-        ledger.settled = row.get::<_, Option<i64>>(1)?.map(TimeKey::from_unix);
-        ledger.raised_ms = unsigned(row, 2)?;
-        ledger.lowered_ms = unsigned(row, 3)?;
-        Ok((
-            row.get::<_, Option<String>>(0)?,
-            row.get::<_, Option<i64>>(4)?,
-        ))
-    })?;
-    ledger.floor = floor
-        .map(|date| date.parse().map_err(|_| damaged("floor")()))
-        .transpose()?;
+    let (mut ledger, last_success) = statement
+        .query_row([id], |row| {
+            let ledger = Ledger {
+                floor: row
+                    .get::<_, Option<String>>(0)?
+                    .map(|date| parsed(&date, 0))
+                    .transpose()?,
+                settled: row
+                    .get::<_, Option<i64>>(1)?
+                    .map(|settled| time_key(settled, 1))
+                    .transpose()?,
+                raised_ms: unsigned(row, 2)?,
+                lowered_ms: unsigned(row, 3)?,
+                series: Vec::new(),
+            };
+            Ok((ledger, row.get::<_, Option<i64>>(4)?))
+        })
+        .map_err(|error| SaveError::reading(error, target, "totals"))?;
     let mut statement = connection.prepare_cached(
         "SELECT media, since, credited_ms, published_ms, bucket_ms FROM series WHERE target = ?1",
     )?;
-    let mut rows = statement.query([id])?;
-    while let Some(row) = rows.next()? {
-        let media: Media = row
-            .get::<_, String>(0)?
-            .parse()
-            .map_err(|_| damaged("media")())?;
-        let since: Date = row
-            .get::<_, String>(1)?
-            .parse()
-            .map_err(|_| damaged("since")())?;
-        let (credited_ms, published_ms, bucket_ms) =
-            (row.get(2)?, unsigned(row, 3)?, unsigned(row, 4)?);
-        ledger.series.push(Series {
-            media,
-            since,
-            credited_ms,
-            published_ms,
-            bucket_ms,
-        });
-    }
+    let series = statement.query_map([id], series)?.collect::<Result<_, _>>();
+    ledger.series = series.map_err(|error| SaveError::reading(error, target, "series"))?;
     ledger.series.sort_by_key(|series| series.media);
+    if ledger.series.iter().any(contradicts_itself) {
+        return Err(SaveError::damaged(target, "counter"));
+    }
     Ok((ledger, last_success.and_then(instant)))
+}
+
+fn series(row: &Row<'_>) -> rusqlite::Result<Series> {
+    Ok(Series {
+        media: parsed::<Media>(&row.get::<_, String>(0)?, 0)?,
+        since: parsed(&row.get::<_, String>(1)?, 1)?,
+        credited_ms: row.get(2)?,
+        published_ms: unsigned(row, 3)?,
+        bucket_ms: unsigned(row, 4)?,
+    })
+}
+
+/// More was credited than ever published: the counter would leap, and could never come back.
+fn contradicts_itself(series: &Series) -> bool {
+    series.credited_ms > signed(series.published_ms)
 }
 
 pub(super) fn save_ledger(
@@ -149,7 +152,8 @@ pub(super) fn load_day(
         .query_row(params![id, date.to_string()], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })
-        .optional()?;
+        .optional()
+        .map_err(|error| SaveError::reading(error, target, "day"))?;
     let Some((asked_at, bytes)) = kept else {
         return Ok(None);
     };
@@ -188,6 +192,7 @@ pub(super) fn save_day(
 pub(super) fn load_asked(
     connection: &Connection,
     id: TargetId,
+    target: &Target,
 ) -> Result<Vec<(Date, DateTime<Utc>)>, SaveError> {
     let mut statement = connection.prepare_cached(
         "SELECT date, asked_at FROM day WHERE target = ?1 AND asked_at IS NOT NULL",
@@ -195,7 +200,7 @@ pub(super) fn load_asked(
     let rows = statement.query_map([id], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
     let mut asked = Vec::new();
     for row in rows {
-        let (date, at) = row?;
+        let (date, at) = row.map_err(|error| SaveError::reading(error, target, "day"))?;
         asked.extend(date.parse().ok().zip(instant(at)));
     }
     Ok(asked)
@@ -208,9 +213,11 @@ pub(super) fn load_watermark(
     let mut statement = transaction
         .prepare_cached("SELECT time_key FROM watermark WHERE account = ?1 AND item = ?2")?;
     let found = statement
-        .query_row([&*target.account, &*target.item], |row| row.get(0))
-        .optional()?;
-    Ok(found.map(TimeKey::from_unix))
+        .query_row([&*target.account, &*target.item], |row| {
+            time_key(row.get(0)?, 0)
+        })
+        .optional();
+    found.map_err(|error| SaveError::reading(error, target, "watermark"))
 }
 
 pub(super) fn raise_watermark(
@@ -244,6 +251,22 @@ pub(super) fn forget_days_before(
 
 fn instant(seconds: i64) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(seconds, 0)
+}
+
+/// A key outside the calendar is none that the upstream can have written.
+fn time_key(seconds: i64, index: usize) -> rusqlite::Result<TimeKey> {
+    instant(seconds)
+        .map(|_| TimeKey::from_unix(seconds))
+        .ok_or(rusqlite::Error::IntegralValueOutOfRange(index, seconds))
+}
+
+fn parsed<T>(text: &str, index: usize) -> rusqlite::Result<T>
+where
+    T: FromStr<Err: Error + Send + Sync + 'static>,
+{
+    text.parse().map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(index, Type::Text, Box::new(error))
+    })
 }
 
 /// SQLite's integers are signed; a total beyond their range has long since stopped meaning anything.

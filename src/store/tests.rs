@@ -156,6 +156,51 @@ fn a_damaged_day_fails_its_own_target_only() {
 }
 
 #[test]
+fn absurd_totals_fail_their_own_target_only() {
+    for change in [
+        "UPDATE target SET raised_ms = -1 WHERE id = 1",
+        "UPDATE target SET settled = 9223372036854775807 WHERE id = 1",
+        "UPDATE target SET floor = 'yesterday' WHERE id = 1",
+        "UPDATE series SET published_ms = -1 WHERE target = 1",
+        "UPDATE series SET bucket_ms = -9223372036854775808 WHERE target = 1",
+        "UPDATE series SET credited_ms = published_ms + 1 WHERE target = 1",
+    ] {
+        let mut store = Store::in_memory().expect("opens");
+        let polls = |value| [1, 2].map(|id| poll(App::Id(id), date(), &[(0, value)]));
+        store.save(&polls(1000), AFTER).expect("saved");
+        store.connection.execute(change, ()).expect("changes");
+        let results = store.save(&polls(2000), AFTER).expect(change);
+        assert!(
+            matches!(results[0], Err(SaveError::Ledger { .. })),
+            "{change}: {:?}",
+            results[0]
+        );
+        let intact = results[1].as_ref().expect(change);
+        assert_eq!(published(&intact.ledger), 1000);
+        let restored = store.restore(&target(App::Id(1)), date());
+        assert!(
+            matches!(restored, Err(SaveError::Ledger { .. })),
+            "{change}"
+        );
+    }
+}
+
+#[test]
+fn a_watermark_outside_the_calendar_is_damage() {
+    for absurd in [i64::MIN, i64::MAX] {
+        let mut store = Store::in_memory().expect("opens");
+        save(&mut store, poll(App::Total, date(), &[(0, 1000)]));
+        store
+            .connection
+            .execute("UPDATE watermark SET time_key = ?1", [absurd])
+            .expect("changes");
+        let polls = [poll(App::Total, date(), &[])];
+        let results = store.save(&polls, AFTER).expect("the file is in order");
+        assert!(matches!(results[0], Err(SaveError::Ledger { .. })));
+    }
+}
+
+#[test]
 fn forgotten_days_are_never_credited_again() {
     let mut store = Store::in_memory().expect("opens");
     let app = App::Id(1);
