@@ -72,8 +72,8 @@ pub(super) struct SourceFlags {
         default_value = "trtc-exporter.yml"
     )]
     pub(super) file: PathBuf,
-    /// An app to poll, instead of a configuration file; may be repeated. Keys come from the environment, the profile
-    /// file or the machine's role
+    /// An app to poll, instead of a configuration file; may be repeated. Keys come from the environment or the
+    /// profile file
     #[arg(
         long = "sdk-app-id",
         value_name = "ID",

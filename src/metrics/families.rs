@@ -107,7 +107,7 @@ pub(super) const FAMILIES: [Family; 9] = [
         name: "trtc_usage_day_seconds",
         kind: Kind::Gauge,
         help: "Usage of the day in Beijing time, as the upstream last said it; \
-               yesterday's is final after 09:00 there.",
+               yesterday's counts as final after 09:30 there.",
         samples: |row, out| {
             for of in row.series() {
                 for (day, ms) in [("today", of.today_ms), ("yesterday", of.yesterday_ms)] {

@@ -65,7 +65,7 @@ impl Scoped for ItemTelemetry {
             ),
             rejected_rows: scope.counter(
                 "trtc_usage_rejected_rows_total",
-                "Rows of answers that were left out because of an unreadable TimeKey or an absurd value.",
+                "Rows left out of answers: TimeKey unreadable or days away, value negative or absurd, app not the one asked for.",
             ),
         }
     }

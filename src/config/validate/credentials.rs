@@ -27,7 +27,7 @@ pub(super) fn credentials(value: Value<'_>, folder: &Path) -> Option<CredentialS
         if matches!(half, Given::Nothing) {
             value.problem(format!(
                 "neither `{name}` nor `{name}_file` is given; give one, or leave `credentials` out to have keys \
-                 looked for in the environment, the profile file and the machine's role"
+                 looked for in the environment and the profile file"
             ));
         }
     }
