@@ -87,6 +87,14 @@ struct Ticket {
     asked_at: Moment,
 }
 
+impl Ticket {
+    /// Whether a target is up is told by the polls of today: a date in the background that the upstream no longer answers
+    /// for must neither hide nor feign that.
+    fn is_of_today(&self) -> bool {
+        self.attempt.job.date == Date::of(self.asked_at.utc)
+    }
+}
+
 type Joined = Result<(Id, Result<Answer, CallError>), JoinError>;
 
 impl Poller {
@@ -277,10 +285,13 @@ impl Poller {
                 .arrived((now.utc.timestamp() - key.unix()) as f64);
         }
         lane.polls.poll_ended(Ok(()));
-        if target.failing.take().is_some() {
-            info!(target = %target.target, "Poll succeeds again");
+        target.standing.learned(saved.ledger, saved.sums);
+        if ticket.is_of_today() {
+            target.standing.succeeded(now.utc);
+            if target.failing.take().is_some() {
+                info!(target = %target.target, "Poll succeeds again");
+            }
         }
-        target.standing.succeeded(saved.ledger, saved.sums, now.utc);
         self.board
             .set(target.slot, target.standing.view(self.today));
         let first = !std::mem::replace(&mut target.polled, true);
@@ -300,18 +311,21 @@ impl Poller {
             failure.code(),
             with_causes(failure),
         );
+        let of_today = ticket.is_of_today();
         if lane.lane.ended(ticket.attempt, failure.outcome(), now) == Verdict::Retry {
             debug!(target = %target.target, %date, code, error, "Attempt failed, will try again");
             return;
         }
         lane.polls.poll_ended(Err(code));
         // One line when it begins to fail or fails differently; the metrics tell the rest.
-        if target.failing.replace(code) == Some(code) {
-            debug!(target = %target.target, %date, code, error, "Poll failed again");
+        if !of_today || target.failing.replace(code) == Some(code) {
+            debug!(target = %target.target, %date, code, error, "Poll failed");
         } else {
             warn!(target = %target.target, action = lane.action.name, %date, code, error, "Poll failed");
         }
-        target.standing.failed();
+        if of_today {
+            target.standing.failed();
+        }
         self.board
             .set(target.slot, target.standing.view(self.today));
         let first = !std::mem::replace(&mut target.polled, true);

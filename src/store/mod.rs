@@ -60,7 +60,7 @@ pub struct Restored {
     pub ledger: Ledger,
     /// The sums of today and yesterday, where known.
     pub sums: Vec<Sums>,
-    /// When a poll last succeeded.
+    /// When a poll of today's date last succeeded.
     pub last_success: Option<DateTime<Utc>>,
     /// Per date, when the upstream last answered for it.
     pub asked: Vec<(Date, DateTime<Utc>)>,
@@ -236,7 +236,8 @@ fn merge(
             kept.get(&date).map(Vec::as_slice),
         )?;
     }
-    rows::save_ledger(transaction, id, &ledger, poll.asked_at)?;
+    let of_today = poll.date == Date::of(poll.asked_at);
+    rows::save_ledger(transaction, id, &ledger, of_today.then_some(poll.asked_at))?;
     let sums = days
         .iter()
         .map(|(&date, day)| Sums::of(date, day))

@@ -110,11 +110,12 @@ pub(super) fn save_ledger(
     transaction: &Transaction<'_>,
     id: TargetId,
     ledger: &Ledger,
-    last_success: DateTime<Utc>,
+    last_success: Option<DateTime<Utc>>,
 ) -> Result<(), SaveError> {
     transaction
         .prepare_cached(
-            "UPDATE target SET floor = ?2, settled = ?3, raised_ms = ?4, lowered_ms = ?5, last_success = ?6
+            "UPDATE target SET floor = ?2, settled = ?3, raised_ms = ?4, lowered_ms = ?5,
+                 last_success = coalesce(?6, last_success)
              WHERE id = ?1",
         )?
         .execute(params![
@@ -123,7 +124,7 @@ pub(super) fn save_ledger(
             ledger.settled.map(TimeKey::unix),
             signed(ledger.raised_ms),
             signed(ledger.lowered_ms),
-            last_success.timestamp(),
+            last_success.map(|at| at.timestamp()),
         ])?;
     for series in &ledger.series {
         transaction

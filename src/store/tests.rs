@@ -79,6 +79,25 @@ fn what_was_saved_is_there_after_a_restart() {
 }
 
 #[test]
+fn only_a_poll_of_today_is_a_success_worth_remembering() {
+    let mut store = Store::in_memory().expect("opens");
+    let today = poll(App::Total, date(), &[]);
+    let background = Poll {
+        asked_at: today.asked_at + TimeDelta::hours(20),
+        ..today.clone()
+    };
+    let last_success = |store: &Store| {
+        let restored = store.restore(&target(App::Total), date());
+        restored.expect("restored").last_success
+    };
+    save(&mut store, background.clone());
+    assert_eq!(last_success(&store), None);
+    save(&mut store, today.clone());
+    save(&mut store, background);
+    assert_eq!(last_success(&store), Some(today.asked_at));
+}
+
+#[test]
 fn targets_do_not_share_anything_but_the_watermark() {
     let mut store = Store::in_memory().expect("opens");
     let polls = [

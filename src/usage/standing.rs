@@ -61,15 +61,19 @@ impl Standing {
         standing
     }
 
-    /// A poll succeeded: the ledger as it now is, and the sums of the dates that changed.
-    pub fn succeeded(&mut self, ledger: Ledger, sums: Vec<Sums>, now: DateTime<Utc>) {
+    /// An answer was kept: the ledger as it now is, and the sums of the dates that changed.
+    pub fn learned(&mut self, ledger: Ledger, sums: Vec<Sums>) {
         self.ledger = ledger;
         self.keep_sums(sums);
+    }
+
+    /// A poll of today succeeded.
+    pub fn succeeded(&mut self, now: DateTime<Utc>) {
         self.up = Some(true);
         self.last_success = Some(now);
     }
 
-    /// A poll failed.
+    /// A poll of today failed.
     pub fn failed(&mut self) {
         self.up = Some(false);
     }
