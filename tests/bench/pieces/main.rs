@@ -1,0 +1,14 @@
+//! Benches of the pieces that decide what a scrape and a poll cost: `cargo bench --bench pieces`. What the whole program
+//! costs beside its peers is measured by `tests/bench/run`.
+
+#![allow(
+    missing_docs,
+    reason = "criterion's macros write functions without any"
+)]
+
+mod figures;
+mod poll;
+mod show;
+
+criterion::criterion_group!(benches, show::benches, poll::benches);
+criterion::criterion_main!(benches);
