@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -25,6 +26,9 @@ use crate::web::{self, BindError, Limits, ListenAddress, Site};
 
 /// After the signal to stop, connections get this long to finish.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// No scrape shows the exporter's own metrics older than this.
+const RENEWAL: Duration = Duration::from_secs(1);
 
 /// Why the exporter did not run, or ended.
 #[derive(Debug, thiserror::Error)]
@@ -138,6 +142,7 @@ pub async fn run(
         source,
         commands,
         telemetry,
+        exposition: Arc::clone(&exposition),
         shown_config: Arc::clone(&shown_config),
         clock: Arc::clone(&clock),
     };
@@ -146,7 +151,7 @@ pub async fn run(
     let site = Site {
         telemetry_path: web.telemetry_path,
         version: build_info::VERSION,
-        exposition,
+        exposition: Arc::clone(&exposition),
         health,
         config: shown_config,
         reload: web.enable_lifecycle.then_some(reloads),
@@ -155,8 +160,11 @@ pub async fn run(
         clock,
     };
     let serving = tokio::spawn(web::serve(listeners, Arc::new(site), stop.clone()));
+    let mut renewal = tokio::time::interval(RENEWAL);
+    renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
+            _ = renewal.tick() => exposition.renew(),
             signal = signals.next() => match signal {
                 Signal::Reload => drop(reloader.reload().await),
                 Signal::Stop(name) => {
@@ -224,6 +232,7 @@ struct Reloader {
     source: Source,
     commands: mpsc::Sender<Command>,
     telemetry: Arc<Telemetry>,
+    exposition: Arc<Exposition>,
     shown_config: Arc<ArcSwap<String>>,
     clock: Arc<dyn Clock>,
 }
@@ -244,6 +253,7 @@ impl Reloader {
                 );
             }
         }
+        self.exposition.renew();
         result
     }
 

@@ -1,4 +1,4 @@
-//! The read side: what a scrape is handed. Usage comes as kept bytes; only the exporter's own metrics are made now.
+//! The read side: what a scrape is handed. All of it is made beforehand, in every form that can be asked for.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,53 +8,78 @@ use flate2::Crc;
 
 use super::gathered;
 use super::negotiate::Encoding;
-use super::piece::{Deflater, GZIP_HEADER, Piece, gzip_trailer};
+use super::piece::{Deflater, GZIP_HEADER, Piece};
 use super::syntax::Format;
 use super::telemetry::Telemetry;
 
 /// Everything that `/metrics` shows, shared by the poller that writes it and the scrapes that read it.
 #[derive(Debug)]
 pub struct Exposition {
-    usage: ArcSwap<Snapshot>,
+    shown: ArcSwap<Pages>,
     telemetry: Arc<Telemetry>,
-    deflater: Mutex<Deflater>,
+    press: Mutex<Press>,
 }
 
 impl Exposition {
     /// An exposition without usage yet.
     pub fn new(telemetry: Arc<Telemetry>) -> Self {
+        let mut press = Press {
+            usage: Snapshot::new([], []),
+            deflater: Deflater::for_passing_text(),
+        };
         Self {
-            usage: ArcSwap::from_pointee(Snapshot::new([], [])),
+            shown: ArcSwap::from_pointee(press.pages(&telemetry)),
             telemetry,
-            deflater: Mutex::new(Deflater::for_one_scrape()),
+            press: Mutex::new(press),
         }
     }
 
-    /// Replaces the usage families; scrapes under way keep what they began with.
+    /// Replaces the usage families, and shows the exporter's own metrics as they are now. Scrapes under way keep what
+    /// they began with.
     pub(super) fn show(&self, usage: Snapshot) {
-        self.usage.store(Arc::new(usage));
+        self.print(|press| press.usage = usage);
     }
 
-    /// The whole page as of now.
+    /// Shows the exporter's own metrics as they are now, beside the same usage.
+    pub fn renew(&self) {
+        self.print(|_| {});
+    }
+
+    /// The whole page: at a fraction of a microsecond, however large it is.
     pub fn document(&self, format: Format, encoding: Encoding) -> Document {
-        let tail = gathered::encode(&self.telemetry.gather(), format);
-        let usage = self.usage.load();
-        let page = &usage.pages[format as usize];
-        match encoding {
-            Encoding::Identity => page.text.followed_by(tail.into()),
-            Encoding::Gzip => page.deflated.followed_by(self.gzip_end(&page.crc, &tail)),
-        }
+        self.shown.load()[format as usize][encoding as usize].clone()
     }
 
-    /// The compressed tail and what ends the gzip stream.
-    fn gzip_end(&self, usage: &Crc, tail: &str) -> Bytes {
-        let mut crc = Crc::new();
-        crc.combine(usage);
-        crc.update(tail.as_bytes());
-        let mut deflater = self.deflater.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut end = deflater.blocks(tail.as_bytes()).to_vec();
-        end.extend_from_slice(&gzip_trailer(&crc));
-        end.into()
+    fn print(&self, change: impl FnOnce(&mut Press)) {
+        let mut press = self.press.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut press);
+        self.shown.store(Arc::new(press.pages(&self.telemetry)));
+    }
+}
+
+/// A page in every form, by format and encoding.
+type Pages = [[Document; Encoding::ALL.len()]; Format::ALL.len()];
+
+/// Makes pages, one at a time.
+#[derive(Debug)]
+struct Press {
+    usage: Snapshot,
+    deflater: Deflater,
+}
+
+impl Press {
+    fn pages(&mut self, telemetry: &Telemetry) -> Pages {
+        let families = telemetry.gather();
+        Format::ALL.map(|format| {
+            let tail = gathered::encode(&families, format);
+            let page = &self.usage.pages[format as usize];
+            let deflated_tail = self.deflater.end(&page.crc, &tail);
+            let tail = Bytes::from(tail);
+            Encoding::ALL.map(|encoding| match encoding {
+                Encoding::Identity => page.text.followed_by(tail.clone()),
+                Encoding::Gzip => page.deflated.followed_by(deflated_tail.clone()),
+            })
+        })
     }
 }
 
@@ -84,18 +109,21 @@ struct Page {
 }
 
 impl Page {
+    /// Text is large, so its pieces are shared with the next pages. Deflated they are so small that copying them together
+    /// costs less than the system calls that many parts need.
     fn new<'a>(pieces: impl IntoIterator<Item = &'a Piece>) -> Self {
         let mut crc = Crc::new();
         let mut text = Vec::new();
-        let mut deflated = vec![Bytes::from_static(GZIP_HEADER)];
+        let mut deflated = GZIP_HEADER.to_vec();
         for piece in pieces {
             crc.combine(&piece.crc);
             text.push(piece.text.clone());
-            deflated.push(piece.deflated.clone());
+            deflated.extend_from_slice(&piece.deflated);
         }
+        deflated.shrink_to_fit();
         Self {
             text: Kept::new(text),
-            deflated: Kept::new(deflated),
+            deflated: Kept::new(vec![deflated.into()]),
             crc,
         }
     }

@@ -4,9 +4,11 @@
 //! rendered and compressed when they change, not when they are read:
 //!
 //! ```text
-//! poller ── set, publish ──> Board ── one swap ──> Exposition ── document ──> scrape
-//!                                                      │
-//!                               Telemetry ── gather ───┘   a small tail, made at scrape time
+//! poller ── set, publish ──> Board ──> Exposition ── document ──> scrape
+//!                                          │
+//! every second, and whenever ── renew ─────┤
+//! something is published                   │
+//!                   Telemetry ── gather ───┘   a small tail
 //! ```
 //!
 //! Nothing here knows HTTP beyond the names of its formats, reads a clock or decides what a figure means.

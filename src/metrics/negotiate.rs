@@ -79,6 +79,9 @@ pub enum Encoding {
 }
 
 impl Encoding {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Identity, Self::Gzip];
+
     /// What the values of `Accept-Encoding` headers allow: gzip where it is named, or meant by `*`, and not ranked
     /// below a named `identity`.
     pub fn accepted<'a>(headers: impl IntoIterator<Item = &'a str>) -> Self {

@@ -14,16 +14,6 @@ pub(super) const GZIP_HEADER: &[u8] = &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 /// An empty last block, fixed Huffman codes (RFC 1951, 3.2.3): what ends a deflate stream whose pieces are never last.
 const LAST_BLOCK: [u8; 2] = [0x03, 0x00];
 
-/// The bytes after the last piece; `crc` is over the whole text.
-pub(super) fn gzip_trailer(crc: &Crc) -> Vec<u8> {
-    [
-        &LAST_BLOCK[..],
-        &crc.sum().to_le_bytes(),
-        &crc.amount().to_le_bytes(),
-    ]
-    .concat()
-}
-
 /// A stretch of text, kept plain and compressed.
 #[derive(Debug, Default)]
 pub(super) struct Piece {
@@ -45,8 +35,8 @@ impl Deflater {
         Self::new(Compression::new(6))
     }
 
-    /// The fastest: for text that is compressed for one scrape only.
-    pub(super) fn for_one_scrape() -> Self {
+    /// The fastest: for text that is another the next moment.
+    pub(super) fn for_passing_text() -> Self {
         Self::new(Compression::fast())
     }
 
@@ -71,8 +61,22 @@ impl Deflater {
         }
     }
 
+    /// The end of a gzip stream: `text`, and what follows the last piece. `before` is over all that the stream has so far.
+    pub(super) fn end(&mut self, before: &Crc, text: &str) -> Bytes {
+        let mut crc = Crc::new();
+        crc.combine(before);
+        crc.update(text.as_bytes());
+        let parts = [
+            self.blocks(text.as_bytes()),
+            &LAST_BLOCK,
+            &crc.sum().to_le_bytes(),
+            &crc.amount().to_le_bytes(),
+        ];
+        parts.concat().into()
+    }
+
     /// Deflate blocks of a text: self-contained, ending on a byte, not the last ones.
-    pub(super) fn blocks(&mut self, text: &[u8]) -> &[u8] {
+    fn blocks(&mut self, text: &[u8]) -> &[u8] {
         self.compress.reset();
         self.out.clear();
         loop {
@@ -103,6 +107,7 @@ mod tests {
         fn pieces_in_any_choice_are_one_gzip_member(
             texts in prop::collection::vec("[a-z]{0,40}|(ab){500,40000}|[\\PC]{1000,9000}", 1..6),
             order in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
+            end in "[a-z]{0,40}",
         ) {
             let mut deflater = Deflater::for_kept_text();
             let pieces: Vec<Piece> = texts.iter().map(|text| deflater.piece(text)).collect();
@@ -113,7 +118,8 @@ mod tests {
                 plain.extend_from_slice(&piece.text);
                 crc.combine(&piece.crc);
             }
-            body.extend_from_slice(&gzip_trailer(&crc));
+            body.extend_from_slice(&deflater.end(&crc, &end));
+            plain.extend_from_slice(end.as_bytes());
 
             let mut decoder = GzDecoder::new(&body[..]);
             let mut read = Vec::new();

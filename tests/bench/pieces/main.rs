@@ -6,9 +6,14 @@
     reason = "criterion's macros write functions without any"
 )]
 
+mod cpu;
 mod figures;
 mod poll;
 mod show;
 
-criterion::criterion_group!(benches, show::benches, poll::benches);
+criterion::criterion_group! {
+    name = benches;
+    config = criterion::Criterion::default().with_measurement(cpu::CpuTime);
+    targets = show::benches, poll::benches
+}
 criterion::criterion_main!(benches);

@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use criterion::{Criterion, Throughput};
+use criterion::Throughput;
 use trtc_exporter::metrics::{Board, Exposition};
 use trtc_exporter::secret::Secret;
 use trtc_exporter::store::{Poll, Store};
@@ -13,6 +13,7 @@ use trtc_exporter::tencent::sign::{self, DayKey};
 use trtc_exporter::tencent::{Query, wire};
 use trtc_exporter::usage::{App, Date, Standing};
 
+use crate::cpu::Criterion;
 use crate::figures::{self, APPS, DAY};
 use crate::show;
 

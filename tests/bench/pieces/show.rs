@@ -3,9 +3,9 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use criterion::{BenchmarkId, Criterion};
 use trtc_exporter::metrics::{Board, Encoding, Exposition, Format};
 
+use crate::cpu::Criterion;
 use crate::figures::{self, APPS, targets};
 
 pub(crate) fn benches(criterion: &mut Criterion) {
@@ -25,23 +25,20 @@ fn set_all(board: &mut Board, apps: usize, polls: u64) {
     (0..apps).for_each(|index| board.set(index, figures::view(index, polls)));
 }
 
-/// From the request understood to the body ready to be sent.
+/// What a scrape waits for, and what is done once a second so that it need not wait for more.
 fn scrape(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("scrape");
-    for apps in APPS {
-        let telemetry = figures::telemetry();
-        let _held = (
-            telemetry.item("main", "interactive"),
-            telemetry.action("main", "DescribeTrtcInteractiveTime"),
-        );
-        let exposition = Arc::new(Exposition::new(telemetry));
-        let _board = board(apps, &exposition);
-        for encoding in [Encoding::Identity, Encoding::Gzip] {
-            group.bench_function(BenchmarkId::new(format!("{encoding:?}"), apps), |bencher| {
-                bencher.iter(|| exposition.document(black_box(Format::Text), encoding));
-            });
-        }
-    }
+    let telemetry = figures::telemetry();
+    let _held = (
+        telemetry.item("main", "interactive"),
+        telemetry.action("main", "DescribeTrtcInteractiveTime"),
+    );
+    let exposition = Arc::new(Exposition::new(telemetry));
+    let _board = board(APPS[2], &exposition);
+    group.bench_function("document", |bencher| {
+        bencher.iter(|| exposition.document(black_box(Format::OpenMetrics), Encoding::Gzip));
+    });
+    group.bench_function("renew", |bencher| bencher.iter(|| exposition.renew()));
 }
 
 /// From figures to bodies: the cost of a poll that changed one target, and of the worst case, in which all did.
