@@ -154,7 +154,8 @@ impl Work {
             .expect("saved");
         for (poll, saved) in (first..).zip(saved) {
             let (app, saved) = (poll % POLLED, saved.expect("merged"));
-            self.standings[app].succeeded(saved.ledger, saved.sums, asked_at);
+            self.standings[app].learned(saved.ledger, saved.sums);
+            self.standings[app].succeeded(asked_at);
             // Spread over the board, as polls are.
             self.board.set(app * 19, self.standings[app].view(date));
         }
