@@ -82,21 +82,30 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), Unfit> {
     Ok(())
 }
 
-/// Reads the small tables from end to end, so that damage is found before anything is counted on it. Days are checked
-/// one by one when they are used: together they may be large.
+/// Reads the small tables from end to end, so that damage is found before anything is counted on it: a row that its key
+/// no longer finds would be begun again at 0. Days are checked one by one when they are used: together they may be large.
 pub(super) fn check(connection: &Connection) -> Result<(), Unfit> {
     for table in ["target", "series", "watermark"] {
         let found: String =
-            connection.query_row(&format!("PRAGMA quick_check({table})"), (), |row| {
+            connection.query_row(&format!("PRAGMA integrity_check({table})"), (), |row| {
                 row.get(0)
             })?;
         if found != "ok" {
-            let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
-            return Err(Unfit::Sqlite(rusqlite::Error::SqliteFailure(
-                code,
-                Some(found),
-            )));
+            return Err(damaged(found));
         }
     }
+    let strays: i64 = connection.query_row(
+        "SELECT count(*) FROM pragma_foreign_key_check('series')",
+        (),
+        |row| row.get(0),
+    )?;
+    if strays > 0 {
+        return Err(damaged(format!("{strays} series belong to no target")));
+    }
     Ok(())
+}
+
+fn damaged(found: String) -> Unfit {
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+    Unfit::Sqlite(rusqlite::Error::SqliteFailure(code, Some(found)))
 }

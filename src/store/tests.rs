@@ -134,6 +134,42 @@ fn a_file_that_is_no_database_is_damaged() {
     assert!(error.to_string().contains("restore it from a backup"));
 }
 
+/// Lost to its key, a series would begin at 0 again: a counter that falls.
+#[test]
+fn totals_that_cannot_be_found_again_are_damage() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let refill = || {
+        let path = directory.path().join(DATABASE);
+        drop(std::fs::remove_file(path));
+        let mut store = Store::open(directory.path()).expect("opens");
+        let polls = [1, 2].map(|id| poll(App::Id(id), date(), &[(0, 1000)]));
+        store.save(&polls, AFTER).expect("saved");
+    };
+    let refuses = || match Store::open(directory.path()) {
+        Err(OpenError::Damaged { .. }) => {}
+        other => panic!("{other:?}"),
+    };
+
+    for nth in 0..2 {
+        refill();
+        damage(directory.path(), |bytes| {
+            let key = b"main1interactive";
+            let mut places = (0..bytes.len()).filter(|&at| bytes[at..].starts_with(key));
+            let place = places.nth(nth).expect("in the table and in its index");
+            bytes[place] ^= 1;
+        });
+        refuses();
+    }
+
+    refill();
+    let connection = Connection::open(directory.path().join(DATABASE)).expect("opens");
+    connection
+        .execute_batch("PRAGMA foreign_keys = OFF; UPDATE series SET target = 3 WHERE target = 1")
+        .expect("changes");
+    drop(connection);
+    refuses();
+}
+
 #[test]
 fn a_newer_file_and_a_foreign_one_are_refused() {
     let directory = tempfile::tempdir().expect("a directory");
