@@ -1,5 +1,6 @@
 //! Why state could not be opened or saved, each with what to do about it.
 
+use std::io;
 use std::path::PathBuf;
 
 use super::codec::DecodeError;
@@ -17,7 +18,7 @@ pub enum OpenError {
         /// The directory.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// Another process holds it.
     #[error(
@@ -105,6 +106,22 @@ pub enum SaveError {
     /// The database refused: disk full, file gone, damage.
     #[error("the state could not be saved")]
     Sqlite(#[from] rusqlite::Error),
+    /// Somebody else has written to a file of the state, or put another in its place.
+    #[error(
+        "{} was changed by another program while it was in use, so nothing is saved any more and nothing more is credited; \
+         stop this process, put the right trtc-exporter.db there without a -wal and -shm beside it, and start again",
+        .0.display()
+    )]
+    Changed(PathBuf),
+    /// The folder of the state refuses.
+    #[error("the folder of the state cannot be used")]
+    Folder(#[source] io::Error),
+    /// The state was removed, written anew, and cannot be opened again.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The same, and nothing more is known about it.
+    #[error("the state is closed")]
+    Closed,
     /// One target's rows make no sense; the others are not concerned.
     #[error("the kept state of {target} is damaged ({what}); restore it from a backup")]
     Ledger {

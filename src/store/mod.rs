@@ -1,32 +1,37 @@
 //! What must survive: ledgers, days and watermarks, in SQLite. A save is one transaction and on disk when it returns, so
 //! that nothing is ever shown which a crash could take back. Merging is the ledger's; this room loads, calls it and keeps.
+//! When somebody else has laid hands on the files, it saves to where the next start will look, or not at all.
 
 mod codec;
 mod error;
+mod folder;
 mod rows;
 mod schema;
 
 use std::collections::BTreeMap;
-use std::fs::{File, TryLockError};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Duration, Utc};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
+use tracing::warn;
 
 pub use codec::DecodeError;
 pub use error::{OpenError, SaveError};
 
-use crate::usage::{Answer, Date, Day, Ledger, Settling, Sums, Target, TimeKey, touched_dates};
+use folder::{Folder, Found};
 
-const DATABASE: &str = "trtc-exporter.db";
-const LOCK: &str = "trtc-exporter.lock";
+use crate::usage::{Answer, Date, Day, Ledger, Settling, Sums, Target, TimeKey, touched_dates};
 
 /// Saved state. One process at a time has it open.
 #[derive(Debug)]
 pub struct Store {
-    connection: Connection,
-    /// Held for as long as the store is open; `None` when nothing is kept on disk.
-    _lock: Option<File>,
+    /// `None` while the database could not be opened again after it was written anew, and once it is lost.
+    connection: Option<Connection>,
+    /// `None` when nothing is kept on disk.
+    folder: Option<Folder>,
+    /// The file that somebody else has changed: from then on nothing is saved.
+    lost: Option<PathBuf>,
 }
 
 /// An answer on its way into the store.
@@ -72,29 +77,17 @@ impl Store {
     /// # Errors
     /// When another process has it, or it cannot be used as it is: it is never started over on its own.
     pub fn open(directory: &Path) -> Result<Self, OpenError> {
-        let unusable = |source| OpenError::Directory {
+        let mut folder = Folder::open(directory)?;
+        let path = folder.database();
+        let connection = prepare(&path).map_err(|unfit| OpenError::unfit(path, unfit))?;
+        folder.note().map_err(|source| OpenError::Directory {
             path: directory.to_owned(),
             source,
-        };
-        std::fs::create_dir_all(directory).map_err(unusable)?;
-        let lock_path = directory.join(LOCK);
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&lock_path)
-            .map_err(unusable)?;
-        lock.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => OpenError::InUse {
-                path: directory.to_owned(),
-            },
-            TryLockError::Error(source) => unusable(source),
         })?;
-        let path = directory.join(DATABASE);
-        let connection = prepare(&path).map_err(|unfit| OpenError::unfit(path, unfit))?;
         Ok(Self {
-            connection,
-            _lock: Some(lock),
+            connection: Some(connection),
+            folder: Some(folder),
+            lost: None,
         })
     }
 
@@ -110,8 +103,9 @@ impl Store {
         };
         let connection = in_memory().map_err(|unfit| OpenError::unfit(":memory:".into(), unfit))?;
         Ok(Self {
-            connection,
-            _lock: None,
+            connection: Some(connection),
+            folder: None,
+            lost: None,
         })
     }
 
@@ -120,17 +114,18 @@ impl Store {
     /// # Errors
     /// When the file cannot be read or is damaged.
     pub fn restore(&self, target: &Target, today: Date) -> Result<Restored, SaveError> {
-        let Some(id) = rows::find_target(&self.connection, target)? else {
+        let connection = self.connection()?;
+        let Some(id) = rows::find_target(connection, target)? else {
             return Ok(Restored::default());
         };
-        let (ledger, last_success) = rows::load_ledger(&self.connection, id, target)?;
+        let (ledger, last_success) = rows::load_ledger(connection, id, target)?;
         let mut sums = Vec::new();
         for date in [today, today.pred()] {
-            if let Some(kept) = rows::load_day(&self.connection, id, target, date)? {
+            if let Some(kept) = rows::load_day(connection, id, target, date)? {
                 sums.push(Sums::of(date, &kept.day));
             }
         }
-        let asked = rows::load_asked(&self.connection, id, target)?;
+        let asked = rows::load_asked(connection, id, target)?;
         Ok(Restored {
             ledger,
             sums,
@@ -149,21 +144,19 @@ impl Store {
         polls: &[Poll],
         settle_after: Duration,
     ) -> Result<Vec<Result<Saved, SaveError>>, SaveError> {
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        for poll in polls {
-            raise_watermark(&transaction, poll)?;
-        }
-        let mut results = Vec::with_capacity(polls.len());
-        for poll in polls {
-            match merge(&transaction, poll, settle_after) {
-                Err(error @ SaveError::Sqlite(_)) => return Err(error),
-                result => results.push(result),
+        self.write(|transaction| {
+            for poll in polls {
+                raise_watermark(transaction, poll)?;
             }
-        }
-        transaction.commit()?;
-        Ok(results)
+            let mut results = Vec::with_capacity(polls.len());
+            for poll in polls {
+                match merge(transaction, poll, settle_after) {
+                    Err(error @ SaveError::Sqlite(_)) => return Err(error),
+                    result => results.push(result),
+                }
+            }
+            Ok(results)
+        })
     }
 
     /// Drops the days before `date`, and makes sure that none of them can be credited a second time.
@@ -171,13 +164,109 @@ impl Store {
     /// # Errors
     /// When nothing could be saved; then nothing is changed either.
     pub fn forget_before(&mut self, date: Date) -> Result<(), SaveError> {
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        rows::forget_days_before(&transaction, date)?;
-        transaction.commit()?;
+        self.write(|transaction| rows::forget_days_before(transaction, date))
+    }
+
+    /// Writes in one transaction, to files that the next start will find as they are left here.
+    fn write<T>(
+        &mut self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, SaveError>,
+    ) -> Result<T, SaveError> {
+        self.secure()?;
+        let connection = self.connection.as_mut().ok_or(SaveError::Closed)?;
+        let written = in_transaction(connection, work);
+        if let Some(folder) = &mut self.folder {
+            // What failed may have written to the log all the same.
+            folder.note().map_err(SaveError::Folder)?;
+        }
+        written
+    }
+
+    fn connection(&self) -> Result<&Connection, SaveError> {
+        match &self.lost {
+            Some(path) => Err(SaveError::Changed(path.clone())),
+            None => self.connection.as_ref().ok_or(SaveError::Closed),
+        }
+    }
+
+    /// Looks whether the files are still ours, and does what must be done when they are not.
+    fn secure(&mut self) -> Result<(), SaveError> {
+        let Some(folder) = &mut self.folder else {
+            return Ok(());
+        };
+        if let Some(path) = &self.lost {
+            return Err(SaveError::Changed(path.clone()));
+        }
+        folder.hold()?;
+        if self.connection.is_none() {
+            return self.reopen();
+        }
+        match folder.found().map_err(SaveError::Folder)? {
+            Found::AsLeft => Ok(()),
+            Found::Gone => self.write_anew(),
+            Found::Changed(path) => Err(self.give_up(path)),
+        }
+    }
+
+    /// The files were removed, but SQLite has them open still: all of their content goes to the place where they were.
+    fn write_anew(&mut self) -> Result<(), SaveError> {
+        let (Some(folder), Some(connection)) = (&mut self.folder, &self.connection) else {
+            return Err(SaveError::Closed);
+        };
+        let fresh = folder.fresh().map_err(SaveError::Folder)?;
+        connection.execute("VACUUM INTO ?1", [fresh])?;
+        self.connection = None;
+        folder.install().map_err(SaveError::Folder)?;
+        warn!(path = %folder.database().display(), "The state was removed while it was in use; it has been written anew");
+        self.reopen()
+    }
+
+    /// Opens what was written anew, if it is that still: a fresh file in its place would begin at 0.
+    fn reopen(&mut self) -> Result<(), SaveError> {
+        let Some(folder) = &mut self.folder else {
+            return Err(SaveError::Closed);
+        };
+        let path = folder.database();
+        if folder.found().map_err(SaveError::Folder)? != Found::AsLeft {
+            return Err(self.give_up(path));
+        }
+        let connection = prepare(&path).map_err(|unfit| OpenError::unfit(path, unfit))?;
+        folder.note().map_err(SaveError::Folder)?;
+        self.connection = Some(connection);
         Ok(())
     }
+
+    /// Somebody else has changed a file. What it holds now, nobody knows; so it is left to the next start as it is.
+    fn give_up(&mut self, path: PathBuf) -> SaveError {
+        self.lost = Some(path.clone());
+        if let Some(connection) = self.connection.take() {
+            // Or closing would copy the rest of the log into a file that is not ours.
+            let left_alone =
+                connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+            if left_alone.is_err() {
+                // Then it is better never closed.
+                std::mem::forget(connection);
+            }
+        }
+        let database = self
+            .folder
+            .as_ref()
+            .filter(|folder| folder.database() == path);
+        if let Some(Err(error)) = database.map(Folder::remove_log_of_lost_database) {
+            warn!(%error, "The log of the state that was replaced could not be removed");
+        }
+        SaveError::Changed(path)
+    }
+}
+
+fn in_transaction<T>(
+    connection: &mut Connection,
+    work: impl FnOnce(&Transaction<'_>) -> Result<T, SaveError>,
+) -> Result<T, SaveError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let result = work(&transaction)?;
+    transaction.commit()?;
+    Ok(result)
 }
 
 fn prepare(path: &Path) -> Result<Connection, schema::Unfit> {

@@ -1,5 +1,7 @@
 //! The store as the poller uses it: what is saved is there after a restart, and what is not a state is refused.
 
+mod tampering;
+
 use chrono::TimeDelta;
 use proptest::prelude::*;
 
@@ -51,8 +53,12 @@ fn published(ledger: &Ledger) -> u64 {
         .map_or(0, |series| series.published_ms)
 }
 
+fn connection(store: &Store) -> &Connection {
+    store.connection.as_ref().expect("is open")
+}
+
 fn damage(directory: &Path, change: impl FnOnce(&mut Vec<u8>)) {
-    let path = directory.join(DATABASE);
+    let path = directory.join("trtc-exporter.db");
     let mut bytes = std::fs::read(&path).expect("the database is there");
     change(&mut bytes);
     std::fs::write(&path, bytes).expect("writable");
@@ -139,7 +145,7 @@ fn a_file_that_is_no_database_is_damaged() {
 fn totals_that_cannot_be_found_again_are_damage() {
     let directory = tempfile::tempdir().expect("a directory");
     let refill = || {
-        let path = directory.path().join(DATABASE);
+        let path = directory.path().join("trtc-exporter.db");
         drop(std::fs::remove_file(path));
         let mut store = Store::open(directory.path()).expect("opens");
         let polls = [1, 2].map(|id| poll(App::Id(id), date(), &[(0, 1000)]));
@@ -162,7 +168,7 @@ fn totals_that_cannot_be_found_again_are_damage() {
     }
 
     refill();
-    let connection = Connection::open(directory.path().join(DATABASE)).expect("opens");
+    let connection = Connection::open(directory.path().join("trtc-exporter.db")).expect("opens");
     connection
         .execute_batch("PRAGMA foreign_keys = OFF; UPDATE series SET target = 3 WHERE target = 1")
         .expect("changes");
@@ -174,7 +180,8 @@ fn totals_that_cannot_be_found_again_are_damage() {
 fn a_newer_file_and_a_foreign_one_are_refused() {
     let directory = tempfile::tempdir().expect("a directory");
     let change = |sql: &str| {
-        let connection = Connection::open(directory.path().join(DATABASE)).expect("opens");
+        let connection =
+            Connection::open(directory.path().join("trtc-exporter.db")).expect("opens");
         connection.execute_batch(sql).expect("changes");
     };
     drop(Store::open(directory.path()).expect("opens"));
@@ -194,8 +201,7 @@ fn a_damaged_day_fails_its_own_target_only() {
     let mut store = Store::in_memory().expect("opens");
     save(&mut store, poll(App::Id(1), date(), &[(0, 1000)]));
     save(&mut store, poll(App::Id(2), date(), &[(0, 1000)]));
-    store
-        .connection
+    connection(&store)
         .execute("UPDATE day SET buckets = x'01FF' WHERE target = 1", ())
         .expect("changes");
     let polls = [
@@ -223,7 +229,7 @@ fn absurd_totals_fail_their_own_target_only() {
         let mut store = Store::in_memory().expect("opens");
         let polls = |value| [1, 2].map(|id| poll(App::Id(id), date(), &[(0, value)]));
         store.save(&polls(1000), AFTER).expect("saved");
-        store.connection.execute(change, ()).expect("changes");
+        connection(&store).execute(change, ()).expect("changes");
         let results = store.save(&polls(2000), AFTER).expect(change);
         assert!(
             matches!(results[0], Err(SaveError::Ledger { .. })),
@@ -245,8 +251,7 @@ fn a_watermark_outside_the_calendar_is_damage() {
     for absurd in [i64::MIN, i64::MAX] {
         let mut store = Store::in_memory().expect("opens");
         save(&mut store, poll(App::Total, date(), &[(0, 1000)]));
-        store
-            .connection
+        connection(&store)
             .execute("UPDATE watermark SET time_key = ?1", [absurd])
             .expect("changes");
         let polls = [poll(App::Total, date(), &[])];
