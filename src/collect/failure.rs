@@ -7,7 +7,7 @@ use tokio::task::JoinError;
 use super::lane::Outcome;
 use crate::store::SaveError;
 use crate::tencent::error::LABELS;
-use crate::tencent::{CallError, Class};
+use crate::tencent::{CallError, Class, Scope};
 
 const NOT_SAVED: &str = "not_saved";
 const PANIC: &str = "panic";
@@ -59,6 +59,11 @@ impl Failure {
             Self::NotKept(_) | Self::NotSaved(_) => Outcome::NotKept,
             Self::Panicked(_) => Outcome::Failed(Class::Transient),
         }
+    }
+
+    /// Whether the upstream has said that this very question has no answer.
+    pub(super) fn is_final(&self) -> bool {
+        matches!(self, Self::Call(error) if error.class() == Class::Permanent && error.scope() == Scope::Query)
     }
 
     /// Whether the upstream refused it for its rate.

@@ -6,6 +6,7 @@
 mod reload;
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -76,6 +77,8 @@ pub struct Poller {
     in_flight: HashMap<Id, Ticket>,
     /// Targets of which no poll has ended yet.
     unpolled: usize,
+    /// Why state could not be saved when that was last tried.
+    unsaved: Option<Arc<str>>,
     /// The date on which old days were last dropped.
     forgot_on: Option<Date>,
 }
@@ -117,6 +120,7 @@ impl Poller {
             requests: JoinSet::new(),
             in_flight: HashMap::new(),
             unpolled: 0,
+            unsaved: None,
             forgot_on: None,
         };
         poller.reload(config)?;
@@ -243,7 +247,7 @@ impl Poller {
     }
 
     /// Saves polls in one transaction, off the async threads.
-    async fn save(&self, polls: Vec<Poll>) -> Vec<Result<Saved, Failure>> {
+    async fn save(&mut self, polls: Vec<Poll>) -> Vec<Result<Saved, Failure>> {
         if polls.is_empty() {
             return Vec::new();
         }
@@ -257,18 +261,33 @@ impl Poller {
                 .unwrap_or_else(PoisonError::into_inner)
                 .save(&polls, settle_after)
         });
-        let error: Arc<str> = match saving.await {
+        match saving.await {
             Ok(Ok(results)) => {
-                self.tools.telemetry.saved(seconds(self.tools.clock.now()));
-                return results
+                self.note_saved();
+                results
                     .into_iter()
                     .map(|result| result.map_err(Failure::NotKept))
-                    .collect();
+                    .collect()
             }
-            Ok(Err(error)) => with_causes(&error).into(),
-            Err(panic) => with_causes(&panic).into(),
-        };
-        error!(%error, "State cannot be saved; usage is not credited until it can");
+            Ok(Err(error)) => self.note_not_saved(&error, count),
+            Err(panic) => self.note_not_saved(&panic, count),
+        }
+    }
+
+    fn note_saved(&mut self) {
+        self.tools.telemetry.saved(seconds(self.tools.clock.now()));
+        if self.unsaved.take().is_some() {
+            info!("State can be saved again; usage of the time between is credited now");
+        }
+    }
+
+    /// One line when it begins to fail or fails differently: it is tried with every answer that comes.
+    fn note_not_saved(&mut self, error: &dyn Error, count: usize) -> Vec<Result<Saved, Failure>> {
+        self.tools.telemetry.not_saved();
+        let error: Arc<str> = with_causes(error).into();
+        if self.unsaved.replace(Arc::clone(&error)).as_ref() != Some(&error) {
+            error!(%error, "State cannot be saved; usage is not credited until it can");
+        }
         (0..count)
             .map(|_| Err(Failure::NotSaved(Arc::clone(&error))))
             .collect()
@@ -286,6 +305,7 @@ impl Poller {
         }
         lane.polls.poll_ended(Ok(()));
         target.standing.learned(saved.ledger, saved.sums);
+        target.standing.heard_of(ticket.attempt.job.date);
         if ticket.is_of_today() {
             target.standing.succeeded(now.utc);
             if target.failing.take().is_some() {
@@ -325,6 +345,8 @@ impl Poller {
         }
         if of_today {
             target.standing.failed();
+        } else if failure.is_final() {
+            target.standing.heard_of(date);
         }
         self.board
             .set(target.slot, target.standing.view(self.today));

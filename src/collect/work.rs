@@ -124,12 +124,13 @@ impl Workshop<'_> {
                     account: Arc::clone(&account.name),
                     source,
                 })?;
-            let standing = Standing::new(
+            let mut standing = Standing::new(
                 item.action.media().collect(),
                 kept.ledger,
                 kept.sums,
                 kept.last_success,
             );
+            standing.catch_up(&kept.asked, now.utc);
             asked.push(kept.asked);
             targets.push(TargetWork {
                 target,

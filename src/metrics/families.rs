@@ -26,6 +26,12 @@ impl Row {
     fn series(&self) -> &[SeriesView] {
         self.view.as_ref().map_or(&[], |view| &view.series)
     }
+
+    /// The series whose counters are known to be no lower than they have been seen.
+    fn counters(&self) -> &[SeriesView] {
+        let known = self.view.as_ref().filter(|view| !view.catching_up);
+        known.map_or(&[], |view| &view.series)
+    }
 }
 
 /// A family of samples over all targets.
@@ -125,7 +131,7 @@ pub(super) const FAMILIES: [Family; 9] = [
         help: "How far trtc_usage_seconds_total is ahead of the upstream after it lowered its figures; \
                later usage is set against it.",
         samples: |row, out| {
-            for of in row.series() {
+            for of in row.counters() {
                 out.sample(&row.labels)
                     .media(of.media)
                     .seconds(of.overcounted_ms);
@@ -137,7 +143,7 @@ pub(super) const FAMILIES: [Family; 9] = [
         kind: Kind::Counter,
         help: "By how much the upstream changed buckets that had been shown already.",
         samples: |row, out| {
-            if let Some(view) = row.known() {
+            if let Some(view) = row.known().filter(|view| !view.catching_up) {
                 for (direction, ms) in [("up", view.revised_up_ms), ("down", view.revised_down_ms)]
                 {
                     out.sample(&row.labels)
@@ -153,7 +159,7 @@ pub(super) const FAMILIES: [Family; 9] = [
         help: "Usage credited since this series was first seen. Survives restarts and never falls; \
                audio_video is the old single-price counter and overlaps the other media.",
         samples: |row, out| {
-            for of in row.series() {
+            for of in row.counters() {
                 out.sample(&row.labels).media(of.media).seconds(of.total_ms);
             }
         },

@@ -30,6 +30,7 @@ pub struct Telemetry {
     actions: Handles<ActionTelemetry>,
     reload_successful: IntGauge,
     reload_at: Gauge,
+    save_successful: IntGauge,
     saved_at: Gauge,
 }
 
@@ -53,12 +54,19 @@ impl Telemetry {
             "When state was last saved, which comes before counters are shown; 0 while none was.",
         )
         .expect("a valid name");
+        let save_successful = IntGauge::new(
+            "trtc_exporter_state_last_save_successful",
+            "Whether state could be saved when that was last tried; while it cannot, nothing more is credited.",
+        )
+        .expect("a valid name");
+        // It has been opened.
+        save_successful.set(1);
         for gauge in [&reload_at, &saved_at] {
             registry
                 .register(Box::new(gauge.clone()))
                 .expect("names differ");
         }
-        for gauge in [&info, &reload_successful] {
+        for gauge in [&info, &reload_successful, &save_successful] {
             registry
                 .register(Box::new(gauge.clone()))
                 .expect("names differ");
@@ -72,6 +80,7 @@ impl Telemetry {
             registry,
             reload_successful,
             reload_at,
+            save_successful,
             saved_at,
         }
     }
@@ -99,7 +108,13 @@ impl Telemetry {
 
     /// State was saved at `unix` seconds.
     pub fn saved(&self, unix: f64) {
+        self.save_successful.set(1);
         self.saved_at.set(unix);
+    }
+
+    /// State could not be saved.
+    pub fn not_saved(&self) {
+        self.save_successful.set(0);
     }
 
     /// Everything at this instant.
@@ -163,6 +178,7 @@ mod tests {
             r#"trtc_api_rate_limit_wait_seconds_total{account="main",action="DescribeTrtcUsage"} 0"#,
             r#"trtc_exporter_build_info{revision="unknown",rustc="1.95.0",version="0.0.0"} 1"#,
             "trtc_exporter_config_last_reload_successful 0",
+            "trtc_exporter_state_last_save_successful 1",
             "trtc_exporter_state_last_save_timestamp_seconds 0",
         ] {
             assert!(
@@ -188,6 +204,8 @@ mod tests {
         action.waited(Duration::from_millis(250));
         telemetry.reload_succeeded(1_600_000_000.5);
         telemetry.reload_failed();
+        telemetry.saved(1_600_000_001.0);
+        telemetry.not_saved();
         let text = text(&telemetry);
         for sample in [
             r#"trtc_polls_total{account="main",item="interactive"} 3"#,
@@ -203,6 +221,8 @@ mod tests {
             r#"trtc_api_rate_limit_wait_seconds_total{account="main",action="DescribeTrtcUsage"} 0.25"#,
             "trtc_exporter_config_last_reload_successful 0",
             "trtc_exporter_config_last_reload_success_timestamp_seconds 1600000000.5",
+            "trtc_exporter_state_last_save_successful 0",
+            "trtc_exporter_state_last_save_timestamp_seconds 1600000001",
         ] {
             assert!(
                 text.lines().any(|line| line == sample),

@@ -1,8 +1,17 @@
 //! How one target stands: what is kept of it in memory between polls, and the view of it that a scrape shows.
 
-use chrono::{DateTime, Utc};
+use std::collections::BTreeSet;
 
-use super::{Date, Day, Ledger, Media, SeriesView, View};
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{Date, Day, Ledger, Media, SeriesView, View, final_at};
+
+/// State that is older than this may be a copy that was restored, and its counters lower than they have been seen: a
+/// reset to Prometheus, which would count all of it again. Younger state is the last that was shown.
+const RECENT: TimeDelta = TimeDelta::minutes(10);
+
+/// The upstream answers for no date that is older.
+const ANSWERED_DAYS: u64 = 30;
 
 /// The sums of one date, in ms per media.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +49,8 @@ pub struct Standing {
     sums: Vec<Sums>,
     up: Option<bool>,
     last_success: Option<DateTime<Utc>>,
+    /// Dates to be heard of before the counters are shown.
+    awaited: BTreeSet<Date>,
 }
 
 impl Standing {
@@ -56,6 +67,7 @@ impl Standing {
             sums: Vec::new(),
             up: None,
             last_success,
+            awaited: BTreeSet::new(),
         };
         standing.keep_sums(sums);
         standing
@@ -65,6 +77,29 @@ impl Standing {
     pub fn learned(&mut self, ledger: Ledger, sums: Vec<Sums>) {
         self.ledger = ledger;
         self.keep_sums(sums);
+    }
+
+    /// Holds the counters back until every date since the last success is heard of, unless that was just now. `asked`
+    /// tells when each date was last answered for: one whose answer was final has no news.
+    pub fn catch_up(&mut self, asked: &[(Date, DateTime<Utc>)], now: DateTime<Utc>) {
+        let Some(last_success) = self.last_success.filter(|&at| now - at > RECENT) else {
+            return;
+        };
+        let today = Date::of(now);
+        let first = Date::of(last_success).max(today.minus_days(ANSWERED_DAYS));
+        self.awaited = std::iter::successors(Some(first), |date| Some(date.succ()))
+            .take_while(|&date| date <= today)
+            .filter(|&date| {
+                !asked
+                    .iter()
+                    .any(|&(other, at)| other == date && at >= final_at(date))
+            })
+            .collect();
+    }
+
+    /// There is nothing more to be heard of a date: it was answered, or never will be.
+    pub fn heard_of(&mut self, date: Date) {
+        self.awaited.remove(&date);
     }
 
     /// A poll of today succeeded.
@@ -81,6 +116,7 @@ impl Standing {
     /// Goes on from how the same target stood before a reload, as far as it is not kept on disk.
     pub fn resume(&mut self, before: &Self) {
         self.up = before.up;
+        self.awaited.clone_from(&before.awaited);
     }
 
     /// What a scrape shows when the date in Beijing is `today`.
@@ -98,9 +134,15 @@ impl Standing {
             bucket: self.ledger.settled,
             revised_up_ms: self.ledger.raised_ms,
             revised_down_ms: self.ledger.lowered_ms,
+            catching_up: self.is_catching_up(today),
             up: self.up,
             last_success: self.last_success.map(|at| at.timestamp()),
         }
+    }
+
+    fn is_catching_up(&self, today: Date) -> bool {
+        let oldest = today.minus_days(ANSWERED_DAYS);
+        self.awaited.iter().any(|&date| date >= oldest)
     }
 
     fn series_view(&self, media: Media, today: Date) -> SeriesView {
@@ -129,5 +171,94 @@ impl Standing {
         }
         self.sums.sort_by_key(|sums| std::cmp::Reverse(sums.date));
         self.sums.truncate(3);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().expect("a time")
+    }
+
+    fn date(text: &str) -> Date {
+        text.parse().expect("a date")
+    }
+
+    fn started(last_success: Option<&str>, now: &str) -> Standing {
+        let last_success = last_success.map(at);
+        let mut standing = Standing::new(
+            vec![Media::Audio],
+            Ledger::default(),
+            Vec::new(),
+            last_success,
+        );
+        standing.catch_up(&[], at(now));
+        standing
+    }
+
+    #[test]
+    fn recent_state_and_no_state_are_shown_at_once() {
+        let now = "2024-03-01T12:00:00Z";
+        let today = date("2024-03-01");
+        assert!(!started(None, now).view(today).catching_up);
+        assert!(
+            !started(Some("2024-03-01T11:50:00Z"), now)
+                .view(today)
+                .catching_up
+        );
+        assert!(
+            started(Some("2024-03-01T11:49:59Z"), now)
+                .view(today)
+                .catching_up
+        );
+    }
+
+    #[test]
+    fn old_state_waits_for_every_date_since() {
+        let today = date("2024-03-01");
+        let mut standing = started(Some("2024-02-28T12:00:00Z"), "2024-03-01T12:00:00Z");
+        for heard_of in ["2024-03-01", "2024-02-28", "2024-02-29"] {
+            assert!(standing.view(today).catching_up, "{heard_of}");
+            standing.heard_of(date(heard_of));
+        }
+        assert!(!standing.view(today).catching_up);
+    }
+
+    #[test]
+    fn dates_that_nobody_answers_for_any_more_are_not_waited_for() {
+        let mut standing = started(Some("2023-03-01T12:00:00Z"), "2024-03-01T12:00:00Z");
+        let today = date("2024-03-01");
+        for days in 0..30 {
+            standing.heard_of(today.minus_days(days));
+        }
+        assert!(standing.view(today).catching_up);
+        assert!(
+            !standing.view(today.succ()).catching_up,
+            "the oldest is gone"
+        );
+    }
+
+    #[test]
+    fn a_date_with_a_final_answer_is_not_waited_for() {
+        let (today, yesterday) = (date("2024-03-01"), date("2024-02-29"));
+        for (asked_at, waits) in [
+            ("2024-03-01T01:29:59Z", true),
+            ("2024-03-01T01:30:00Z", false),
+        ] {
+            let mut standing = started(Some("2024-02-29T12:00:00Z"), "2024-03-01T12:00:00Z");
+            standing.catch_up(&[(yesterday, at(asked_at))], at("2024-03-01T12:00:00Z"));
+            standing.heard_of(today);
+            assert_eq!(standing.view(today).catching_up, waits, "{asked_at}");
+        }
+    }
+
+    #[test]
+    fn a_reload_does_not_hide_what_was_shown() {
+        let shown = started(None, "2024-03-01T12:00:00Z");
+        let mut fresh = started(Some("2024-02-28T12:00:00Z"), "2024-03-01T12:00:00Z");
+        fresh.resume(&shown);
+        assert!(!fresh.view(date("2024-03-01")).catching_up);
     }
 }

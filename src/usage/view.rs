@@ -13,6 +13,8 @@ pub struct View {
     pub revised_up_ms: u64,
     /// Seconds, in ms, by which already published buckets were lowered.
     pub revised_down_ms: u64,
+    /// Whether the counters are held back, because they may be lower than they have been seen.
+    pub catching_up: bool,
     /// Whether the last poll succeeded; `None` before the first one has ended.
     pub up: Option<bool>,
     /// When a poll last succeeded, Unix seconds.

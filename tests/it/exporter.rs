@@ -127,6 +127,11 @@ impl Exporter {
         &self.running.log
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.running.child.id()
+    }
+
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }

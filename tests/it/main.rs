@@ -3,6 +3,7 @@
 mod cli;
 mod counting;
 mod demo;
+mod disk;
 mod docs;
 mod exporter;
 mod house;

@@ -61,6 +61,7 @@ fn view(n: u64, media: &[Media]) -> View {
         bucket: Some(TimeKey::from_unix(n as i64)),
         revised_up_ms: n * 1000,
         revised_down_ms: n * 1000,
+        catching_up: false,
         up: Some(true),
         last_success: Some(n as i64),
     }
@@ -130,6 +131,7 @@ fn small_board() -> Arc<Exposition> {
             bucket: Some(TimeKey::from_unix(1_599_494_700)),
             revised_up_ms: 1500,
             revised_down_ms: 2000,
+            catching_up: false,
             up: Some(true),
             last_success: Some(1_599_495_600),
         },

@@ -58,6 +58,7 @@ pub(crate) fn view(index: usize, polls: u64) -> View {
         )),
         revised_up_ms: seed % 1000 * 1000,
         revised_down_ms: 0,
+        catching_up: false,
         up: Some(true),
         last_success: Some(1_709_049_600 + polls.cast_signed() * 60 + index as i64 % 60),
     }
