@@ -12,7 +12,10 @@ use crate::tencent::action::Shape;
 use crate::usage::{App, Media, TimeKey};
 use chrono::{DateTime, Utc};
 
-/// Liberties that an answer may take. None of them changes what a careful reader adds up.
+/// The share of rows that an answer with gaps has still.
+const KEPT: f64 = 0.6;
+
+/// Liberties that an answer may take. None but [`Quirks::gaps`] changes what a careful reader adds up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Quirks {
     /// Rows, columns and fields come in any order, another one for each request.
@@ -31,10 +34,12 @@ pub struct Quirks {
     pub no_time_stamp: bool,
     /// The data come with a DeprecatedWarning.
     pub deprecated: bool,
+    /// Some of the rows are missing, others each time.
+    pub gaps: bool,
 }
 
 impl Quirks {
-    /// All of them at once.
+    /// All of them at once that leave the sum as it is.
     pub const ALL: Self = Self {
         shuffled: true,
         previous_day_row: true,
@@ -44,6 +49,7 @@ impl Quirks {
         off_grid: true,
         no_time_stamp: true,
         deprecated: true,
+        gaps: false,
     };
 }
 
@@ -65,6 +71,11 @@ impl Answer {
         chance: Chance,
     ) -> Self {
         let mut rows = rows(model, query, quirks, now);
+        if quirks.gaps {
+            let kept = |index| chance.of(4).of(index).unit() < KEPT;
+            let mut indices = 0..;
+            rows.retain(|_| indices.next().is_some_and(kept));
+        }
         let mut columns: Vec<usize> = (0..action.columns.len()).collect();
         if quirks.shuffled {
             chance.of(1).shuffle(&mut rows);

@@ -29,6 +29,8 @@ pub enum Fault {
     Html,
     /// Status 200 and nothing else.
     Empty,
+    /// The right answer without some of its rows.
+    Gaps,
     /// The right answer with more than 8 MiB around it.
     Huge,
     /// 64 MiB of an answer that have been compressed to a few KiB.
@@ -57,6 +59,7 @@ impl Fault {
             Self::WrongJson => "wrong_json",
             Self::Html => "html",
             Self::Empty => "empty",
+            Self::Gaps => "gaps",
             Self::Huge => "huge",
             Self::GzipBomb => "gzip_bomb",
         }

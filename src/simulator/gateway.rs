@@ -246,7 +246,11 @@ impl Verdict {
 impl Admitted {
     fn answer(&self, now: Moment) -> Answer {
         let Self { model, query, .. } = self;
-        Answer::new(model, self.action, query, self.quirks, now.utc, self.chance)
+        let quirks = Quirks {
+            gaps: self.fault == Some(Fault::Gaps),
+            ..self.quirks
+        };
+        Answer::new(model, self.action, query, quirks, now.utc, self.chance)
     }
 }
 

@@ -51,7 +51,7 @@ pub(super) fn faulty(fault: &Fault, body: String, gzip: bool) -> Option<Response
     let json = |body: AnyBody| response(StatusCode::OK, JSON, body);
     Some(match fault {
         // The refusal is in the envelope.
-        Fault::Refuse(_) => envelope(body, gzip),
+        Fault::Refuse(_) | Fault::Gaps => envelope(body, gzip),
         Fault::Status(status) => {
             let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_GATEWAY);
             response(status, "text/html", full(HTML))

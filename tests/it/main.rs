@@ -14,5 +14,6 @@ mod rate;
 mod reload;
 mod sdk;
 mod shutdown;
+mod torture;
 mod upstream;
 mod wait;

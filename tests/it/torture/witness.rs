@@ -1,0 +1,211 @@
+//! What was seen, against what may be seen next and what the upstream says.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, OpenFlags};
+use trtc_exporter::simulator::Handle;
+use trtc_exporter::tencent::action::INTERACTIVE_TIME;
+use trtc_exporter::usage::{App, Date, Media, final_at};
+
+use crate::exporter::Scrape;
+
+const COUNTERS: [&str; 2] = [
+    "trtc_usage_seconds_total",
+    "trtc_usage_revised_seconds_total",
+];
+
+/// How many dates the upstream is asked for.
+const DATES: u64 = 31;
+
+/// Seconds per media.
+type Sums = BTreeMap<Media, f64>;
+
+/// What both sides know at one instant.
+#[derive(Clone, Copy)]
+pub(super) struct Told<'a> {
+    pub(super) upstream: &'a Handle,
+    /// The exporter's state.
+    pub(super) state: &'a Path,
+    pub(super) now: DateTime<Utc>,
+}
+
+impl Told<'_> {
+    fn today(self) -> Date {
+        Date::of(self.now)
+    }
+}
+
+pub(super) struct Witness {
+    /// The oldest date that the upstream can have been asked for.
+    first: Date,
+    /// The largest value of every counter.
+    peaks: HashMap<String, f64>,
+    /// What the upstream showed and what was credited of an app, when its history had been read.
+    bases: BTreeMap<App, (Sums, Sums)>,
+    /// Sums of dates that do not change any more.
+    finals: HashMap<(App, Date), Sums>,
+}
+
+impl Witness {
+    pub(super) fn new(first: Date) -> Self {
+        Self {
+            first,
+            peaks: HashMap::new(),
+            bases: BTreeMap::new(),
+            finals: HashMap::new(),
+        }
+    }
+
+    /// No counter has fallen, and no figure is absurd.
+    pub(super) fn check(&mut self, scrape: &Scrape) {
+        for name in COUNTERS {
+            for (labels, value) in scrape.samples(name) {
+                let peak = self.peaks.entry(format!("{name}{{{labels}}}")).or_default();
+                assert!(
+                    value >= *peak,
+                    "{name}{{{labels}}} fell from {peak} to {value}\n{}",
+                    scrape.0
+                );
+                *peak = value;
+            }
+        }
+        for (labels, value) in scrape.samples("trtc_usage_overcounted_seconds") {
+            assert!(value >= 0.0, "{labels} {value}");
+        }
+    }
+
+    /// Where what was credited differs from what the upstream's figures have grown by; `None` when it does nowhere.
+    pub(super) fn disagreement(
+        &mut self,
+        apps: impl Iterator<Item = App>,
+        told: Told<'_>,
+        scrape: &Scrape,
+    ) -> Option<String> {
+        for app in apps {
+            let credited = credited(app, scrape);
+            if credited.is_empty() {
+                return Some(format!("{app} is not shown"));
+            }
+            if let Some((shown_then, credited_then)) = self.bases.get(&app).cloned() {
+                let shown = self.shown(app, told);
+                for (media, shown) in shown {
+                    let (grown, counted) = (
+                        shown - shown_then[&media],
+                        credited[&media] - credited_then[&media],
+                    );
+                    if grown != counted {
+                        return Some(format!(
+                            "{app} {media}: has grown by {grown}, counted are {counted}"
+                        ));
+                    }
+                }
+            } else if history_is_read(app, told) && self.knows_today(app, told, scrape) {
+                let shown = self.shown(app, told);
+                self.bases.insert(app, (shown, credited));
+            } else {
+                return Some(format!("{app} is new and its history is being read"));
+            }
+        }
+        None
+    }
+
+    /// What the upstream says of an app over all dates.
+    fn shown(&mut self, app: App, told: Told<'_>) -> Sums {
+        let mut total = Sums::new();
+        let mut date = self.first;
+        while date <= told.today() {
+            for (media, sum) in self.shown_on(app, date, told) {
+                *total.entry(media).or_default() += sum;
+            }
+            date = date.succ();
+        }
+        total
+    }
+
+    fn shown_on(&mut self, app: App, date: Date, told: Told<'_>) -> Sums {
+        if let Some(sums) = self.finals.get(&(app, date)) {
+            return sums.clone();
+        }
+        let row = told.upstream.model().day_sum(app, date, told.now);
+        let sum = |media| row.as_ref().map_or(0.0, |row| row[media] as f64);
+        let sums: Sums = INTERACTIVE_TIME
+            .media()
+            .map(|media| (media, sum(media)))
+            .collect();
+        if told.today().days_since(date) >= 2 {
+            self.finals.insert((app, date), sums.clone());
+        }
+        sums
+    }
+
+    /// The gauges of today and yesterday are what the upstream says now.
+    fn knows_today(&mut self, app: App, told: Told<'_>, scrape: &Scrape) -> bool {
+        let today = told.today();
+        [("today", today), ("yesterday", today.pred())]
+            .into_iter()
+            .all(|(day, date)| {
+                let shown = self.shown_on(app, date, told);
+                let gauge = |media| {
+                    sample(
+                        scrape,
+                        "trtc_usage_day_seconds",
+                        app,
+                        media,
+                        &format!("day=\"{day}\""),
+                    )
+                };
+                shown
+                    .into_iter()
+                    .all(|(media, sum)| gauge(media) == Some(sum))
+            })
+    }
+}
+
+fn credited(app: App, scrape: &Scrape) -> Sums {
+    let of = |media| {
+        let counter = sample(scrape, "trtc_usage_seconds_total", app, media, "")?;
+        let ahead = sample(scrape, "trtc_usage_overcounted_seconds", app, media, "")?;
+        Some((media, counter - ahead))
+    };
+    INTERACTIVE_TIME.media().filter_map(of).collect()
+}
+
+fn sample(scrape: &Scrape, name: &str, app: App, media: Media, more: &str) -> Option<f64> {
+    let wanted = [
+        format!("sdk_app_id=\"{app}\""),
+        format!("media=\"{media}\""),
+    ];
+    scrape
+        .samples(name)
+        .find(|(labels, _)| {
+            labels.contains(more) && wanted.iter().all(|label| labels.contains(label))
+        })
+        .map(|(_, value)| value)
+}
+
+/// Whether the exporter has an answer for every date that it can ask for, and of those before yesterday a final one. Only
+/// its own state tells: an answer may have been on its way when it was killed.
+fn history_is_read(app: App, told: Told<'_>) -> bool {
+    let query = "SELECT date, asked_at FROM day JOIN target ON target = id WHERE app = ?1 AND asked_at IS NOT NULL";
+    let state =
+        Connection::open_with_flags(told.state, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("opens");
+    let mut statement = state.prepare(query).expect("these are its tables");
+    let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?));
+    let rows = statement
+        .query_map([app.to_string()], row)
+        .expect("readable");
+    let asked: HashMap<String, i64> = rows.collect::<Result<_, _>>().expect("readable");
+    (0..DATES).all(|days| {
+        let date = told.today().minus_days(days);
+        let settled = if days < 2 {
+            i64::MIN
+        } else {
+            final_at(date).timestamp()
+        };
+        asked
+            .get(&date.to_string())
+            .is_some_and(|&asked_at| asked_at >= settled)
+    })
+}
