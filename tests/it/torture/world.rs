@@ -208,7 +208,7 @@ impl World {
     /// The upstream takes other keys from now on; the exporter's are expired.
     pub(super) fn expire_keys(&mut self) {
         self.keys += 1;
-        let keys = Credential::new(SECRET_ID, &self.key());
+        let keys = Credential::new(SECRET_ID, self.key());
         self.upstream.set_credentials(vec![keys]);
     }
 
