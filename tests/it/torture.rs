@@ -38,10 +38,13 @@ async fn whatever_happens_it_loses_and_doubles_nothing() {
             break;
         };
         let (seed, result) = ended.expect("the inner task takes the panic");
-        if result.is_err() {
+        if let Err(error) = result {
             failed.push(seed);
+            let panic = error.try_into_panic().ok();
+            let why = panic.and_then(|panic| panic.downcast::<String>().ok());
             say(&format!(
-                "seed {seed} fails; again: TORTURE_SEEDS={seed} cargo test --test it torture"
+                "seed {seed} fails; again: TORTURE_SEEDS={seed} cargo test --test it torture\n{}",
+                why.unwrap_or_default()
             ));
         }
     }
