@@ -13,7 +13,7 @@ use crate::tencent::{action, sign};
 pub const REGION: &str = "ap-guangzhou";
 
 /// The largest accepted distance between the request's timestamp and the gateway's clock, in seconds.
-pub const TIMESTAMP_TOLERANCE: i64 = 300;
+pub const TIMESTAMP_TOLERANCE: i64 = sign::TOLERANCE_SECONDS;
 
 /// Keys that the gateway accepts.
 #[derive(Clone, PartialEq, Eq)]

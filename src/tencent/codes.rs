@@ -15,6 +15,9 @@ pub(super) struct Known {
     pub(super) hint: &'static str,
 }
 
+/// The code of a request whose timestamp is too far from the upstream's clock.
+pub(super) const SIGNATURE_EXPIRE: &str = "AuthFailure.SignatureExpire";
+
 /// What is assumed about any other code.
 pub(super) const UNKNOWN: Known = known_as("", Class::Transient, Scope::Query, "other", "");
 
@@ -53,7 +56,7 @@ pub(super) const ALL: &[Known] = {
         known_as("AuthFailure.SecretIdNotFound",                      Permanent, Account, "auth_failure",                 KEY_NOT_FOUND),
         known_as("AuthFailure.InvalidSecretId",                       Permanent, Account, "auth_failure",                 KEY_NOT_FOUND),
         known_as("AuthFailure.SignatureFailure",                      Permanent, Account, "auth_failure",                 KEY_WRONG),
-        known_as("AuthFailure.SignatureExpire",                       Transient, Account, "signature_expire",             CLOCK),
+        known_as(SIGNATURE_EXPIRE,                                    Transient, Account, "signature_expire",             CLOCK),
         known_as("AuthFailure.TokenFailure",                          Permanent, Account, "auth_failure",                 TOKEN),
         known_as("AuthFailure.UnauthorizedOperation",                 Permanent, Action,  "unauthorized_operation",       POLICY),
         known_as("UnauthorizedOperation",                             Permanent, Action,  "unauthorized_operation",       POLICY),

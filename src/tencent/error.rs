@@ -6,6 +6,8 @@ use std::time::Duration;
 use super::clean::{clean, excerpt};
 use super::codes::{self, Known};
 use super::credentials::{Credentials, CredentialsError};
+use super::sign::TOLERANCE_SECONDS;
+use super::skew::Skew;
 use super::wire::WireError;
 
 /// How the schedule goes on after a failed call.
@@ -36,7 +38,7 @@ pub enum CallError {
     /// The upstream answered with an error of its own.
     #[error(
         "the upstream refused: {code}: {message} (RequestId {request_id}){}",
-        hint(code)
+        hint(code, *skew)
     )]
     Upstream {
         /// Exact code, e.g. `AuthFailure.SignatureExpire`.
@@ -45,6 +47,8 @@ pub enum CallError {
         message: String,
         /// For a support ticket; `-` when there was none.
         request_id: String,
+        /// How far the clocks were apart by this very answer; `None` when it did not tell.
+        skew: Option<Skew>,
     },
     /// No connection, or it broke.
     #[error("could not reach the upstream: {0}")]
@@ -152,8 +156,13 @@ impl CallError {
         }
     }
 
-    /// What a body that holds no answer means, cleaned for everybody's eyes.
-    pub(super) fn from_wire(error: WireError, body: &[u8], credentials: &Credentials) -> Self {
+    /// What a body that holds no answer means, cleaned for everybody's eyes; `skew` is what it tells of the clocks.
+    pub(super) fn from_wire(
+        error: WireError,
+        body: &[u8],
+        credentials: &Credentials,
+        skew: Option<Skew>,
+    ) -> Self {
         let clean = |text: &str| clean(text, Some(credentials));
         match error {
             WireError::Refused {
@@ -164,6 +173,7 @@ impl CallError {
                 code: clean(&code),
                 message: clean(&message),
                 request_id: request_id.map_or_else(|| "-".to_owned(), |id| clean(&id)),
+                skew,
             },
             WireError::Malformed(reason) => Self::Malformed {
                 reason: clean(&reason),
@@ -180,22 +190,29 @@ impl From<CredentialsError> for CallError {
 }
 
 /// What the operator can do about a code, as the end of the sentence that reports it.
-fn hint(code: &str) -> String {
-    match codes::known(code) {
-        Known { hint: "", .. } => String::new(),
-        Known { hint, .. } => format!("; {hint}"),
+fn hint(code: &str, skew: Option<Skew>) -> String {
+    match (codes::known(code), skew) {
+        (_, Some(skew)) if code == codes::SIGNATURE_EXPIRE => format!(
+            "; this machine's clock is {skew}; signatures are accepted within {TOLERANCE_SECONDS} s"
+        ),
+        (Known { hint: "", .. }, _) => String::new(),
+        (Known { hint, .. }, _) => format!("; {hint}"),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use chrono::{DateTime, TimeDelta, Utc};
+
     use super::*;
+    use crate::clock::Moment;
 
     fn upstream(code: &str) -> CallError {
         CallError::Upstream {
             code: code.to_owned(),
             message: "m".to_owned(),
             request_id: "r".to_owned(),
+            skew: None,
         }
     }
 
@@ -274,6 +291,36 @@ mod tests {
         assert_eq!(
             upstream("InternalError").to_string(),
             "the upstream refused: InternalError: m (RequestId r)"
+        );
+    }
+
+    #[test]
+    fn a_refused_timestamp_is_told_with_what_was_measured() {
+        let date = DateTime::<Utc>::default();
+        let now = Moment {
+            utc: date + TimeDelta::milliseconds(421_500),
+            mono: Duration::ZERO,
+        };
+        let measured = |code: &str| CallError::Upstream {
+            code: code.to_owned(),
+            message: "m".to_owned(),
+            request_id: "r".to_owned(),
+            skew: Some(Skew::told_by(date, now, now)),
+        };
+        assert_eq!(
+            measured("AuthFailure.SignatureExpire").to_string(),
+            "the upstream refused: AuthFailure.SignatureExpire: m (RequestId r); \
+             this machine's clock is 421 s ahead of the upstream's; signatures are accepted within 300 s"
+        );
+        assert_eq!(
+            measured("InternalError").to_string(),
+            upstream("InternalError").to_string(),
+            "no other refusal comes from the clock"
+        );
+        let not_measured = upstream("AuthFailure.SignatureExpire").to_string();
+        assert!(
+            not_measured.ends_with("check this machine's time"),
+            "{not_measured}"
         );
     }
 }

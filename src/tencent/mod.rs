@@ -1,5 +1,5 @@
 //! The upstream as a protocol: which actions there are, how a request is signed, what an answer says, and the client
-//! that puts them on the wire. `sign` and `wire` are pure; nothing here decides when to ask or what usage adds up to.
+//! that puts them on the wire. `sign`, `skew` and `wire` are pure; nothing here decides when to ask or what usage adds up to.
 
 pub mod action;
 mod clean;
@@ -8,10 +8,12 @@ mod codes;
 pub mod credentials;
 pub mod error;
 pub mod sign;
+pub mod skew;
 mod upstream;
 pub mod wire;
 
 pub use action::Action;
 pub use error::{CallError, Class, Scope};
+pub use skew::Skew;
 pub use upstream::{CredentialSource, SecretSource, Upstream};
 pub use wire::Query;

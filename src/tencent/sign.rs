@@ -11,6 +11,9 @@ use crate::secret::Secret;
 /// Name of the algorithm, first in the string to sign and in the `Authorization` header.
 pub const ALGORITHM: &str = "TC3-HMAC-SHA256";
 
+/// How far the timestamp of a request may be from the upstream's clock, in seconds, whichever is ahead.
+pub const TOLERANCE_SECONDS: i64 = 300;
+
 const SECONDS_PER_DAY: i64 = 86_400;
 
 /// What every credential scope ends with.

@@ -4,7 +4,8 @@ use std::error::Error;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use chrono::{DateTime, Utc};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Response, Url, redirect};
 
 use super::BuildError;
@@ -74,6 +75,14 @@ pub(super) fn is_loopback(endpoint: &Url) -> bool {
     let name = endpoint.host_str().unwrap_or_default();
     let address = name.trim_matches(['[', ']']).parse::<IpAddr>();
     name == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
+/// When the answer was made, by the clock of whoever made it; `None` when it does not say so once and clearly.
+pub(super) fn date(response: &Response) -> Option<DateTime<Utc>> {
+    let mut dates = response.headers().get_all(DATE).iter();
+    let date = dates.next().filter(|_| dates.next().is_none())?;
+    let date = DateTime::parse_from_rfc2822(date.to_str().ok()?).ok()?;
+    Some(date.to_utc())
 }
 
 /// Appends what comes, decompressed, while it is no more than `limit` bytes; whether it was no more.

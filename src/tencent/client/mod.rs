@@ -4,20 +4,21 @@
 mod http;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Method, Request, StatusCode, Url};
 
-use http::{JSON, host, in_full, read};
+use http::{JSON, date, host, in_full, read};
 
 use super::action::SERVICE;
 use super::clean::{clean, excerpt};
 use super::credentials::{Credentials, Provider};
 use super::error::CallError;
 use super::sign::{self, DayKey};
-use super::wire::{self, Query, Reply};
+use super::skew::{Recent, Skew};
+use super::wire::{self, Query, Reply, WireError};
 use crate::clock::{Clock, Moment};
 use crate::tencent::Upstream;
 use crate::usage::Answer;
@@ -42,6 +43,7 @@ pub struct Client {
     credentials: Provider,
     day_key: Mutex<DayKey>,
     told_of_retirement: AtomicBool,
+    skews: Mutex<Recent>,
     clock: Arc<dyn Clock>,
 }
 
@@ -81,6 +83,7 @@ impl Client {
             credentials: Provider::new(&upstream.credentials),
             day_key: Mutex::default(),
             told_of_retirement: AtomicBool::new(false),
+            skews: Mutex::default(),
             clock,
         })
     }
@@ -88,6 +91,15 @@ impl Client {
     /// Where the keys come from, and whether they have become others.
     pub fn credentials(&self) -> &Provider {
         &self.credentials
+    }
+
+    /// How far this machine's clock is from the upstream's, by its last few answers; `None` before the first.
+    pub fn skew(&self) -> Option<Skew> {
+        self.skews().agreed()
+    }
+
+    fn skews(&self) -> MutexGuard<'_, Recent> {
+        self.skews.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks once. The answer has to be complete within `limit` or the account's request timeout, whichever is shorter.
@@ -104,11 +116,17 @@ impl Client {
         outcome.map(|reply| reply.answer)
     }
 
-    async fn attempt(&self, query: &Query, now: Moment) -> Result<Reply, CallError> {
+    async fn attempt(&self, query: &Query, sent: Moment) -> Result<Reply, CallError> {
         let credentials = self.credentials.current()?;
-        let request = self.request(query, &credentials, now.utc.timestamp())?;
+        let request = self.request(query, &credentials, sent.utc.timestamp())?;
         let failed = |error| self.transport(error, &credentials);
         let mut response = self.http.execute(request).await.map_err(failed)?;
+        let received = self.clock.now();
+        let skew = date(&response).map(|date| Skew::told_by(date, sent, received));
+        let refused = |error: WireError, body: &[u8]| {
+            let skew = self.believe(skew, error.request_id());
+            CallError::from_wire(error, body, &credentials, skew)
+        };
 
         let mut body = Vec::new();
         let status = response.status();
@@ -116,7 +134,7 @@ impl Client {
             // An error that a gateway sends may end anyhow: what came of it is all there is to say.
             drop(read(&mut response, &mut body, MAX_FAILED_BODY_BYTES).await);
             return Err(match wire::refusal(&body) {
-                Some(refusal) => CallError::from_wire(refusal, &body, &credentials),
+                Some(refusal) => refused(refusal, &body),
                 None => CallError::Status {
                     status: status.as_u16(),
                     body: excerpt(&body, Some(&credentials)),
@@ -131,8 +149,8 @@ impl Client {
                 limit: MAX_BODY_BYTES,
             });
         }
-        let mut reply = wire::parse(query, &body)
-            .map_err(|error| CallError::from_wire(error, &body, &credentials))?;
+        let mut reply = wire::parse(query, &body).map_err(|error| refused(error, &body))?;
+        self.believe(skew, reply.request_id.as_deref());
         for text in [&mut reply.request_id, &mut reply.deprecated]
             .into_iter()
             .flatten()
@@ -142,7 +160,19 @@ impl Client {
         Ok(reply)
     }
 
+    /// Takes in what an answer tells of the clocks, if it comes from the API itself, which gives each of its answers a
+    /// RequestId, refusals too. The clocks of captive portals and gateways on the way are nobody's business.
+    fn believe(&self, skew: Option<Skew>, request_id: Option<&str>) -> Option<Skew> {
+        let skew = skew.filter(|_| request_id.is_some())?;
+        self.skews().add(skew);
+        Some(skew)
+    }
+
     /// The signed request. The token goes along unsigned, as the upstream wants it.
+    ///
+    /// The timestamp is this machine's even when its clock is known to be wrong. Signing with the upstream's time would
+    /// get answers, but the dates that are asked for, and when a day is settled and final, would still follow the wrong
+    /// clock. So a wrong clock is told and not worked around.
     fn request(
         &self,
         query: &Query,

@@ -225,15 +225,60 @@ async fn an_upstream_error_is_one_whatever_the_status() {
     let error = r#"{"Response":{"Error":{"Code":"AuthFailure.SignatureFailure",
         "Message":"wrong\nSignature=00ff for AKIDFAKE"},"RequestId":"r-1"}}"#;
     for status in [200, 403, 500] {
-        let (address, _) = say(status, &[], error).await;
+        let undated = &[("date", "")];
+        let (address, _) = say(status, undated, error).await;
         assert_eq!(
             ask(address).await,
             Err(CallError::Upstream {
                 code: "AuthFailure.SignatureFailure".to_owned(),
                 message: "wrong Signature=<secret> for <secret>".to_owned(),
                 request_id: "r-1".to_owned(),
+                skew: None,
             })
         );
+    }
+}
+
+/// When [`StoppedClock`] is 421 seconds ahead.
+const DATE: &str = "Tue, 08 Sep 2020 08:52:59 GMT";
+
+const EXPIRED: &str = r#"{"Response":{"Error":{"Code":"AuthFailure.SignatureExpire","Message":"m"},"RequestId":"r"}}"#;
+
+#[tokio::test]
+async fn answers_of_the_api_tell_how_far_the_clocks_are_apart() {
+    for (status, body) in [(200, GOOD), (200, EXPIRED), (403, EXPIRED)] {
+        let (address, _) = say(status, &[("date", DATE)], body).await;
+        let client = client(address);
+        assert_eq!(client.skew(), None);
+        let outcome = client.ask(&query(), AMPLE).await;
+        let skew = client.skew().expect("it was told");
+        // The question and the answer take no time by a clock that stands still.
+        assert_eq!(skew.seconds(), 420.5, "{status} {outcome:?}");
+        if let Err(error) = outcome {
+            let told = "this machine's clock is 421 s ahead of the upstream's";
+            assert!(error.to_string().contains(told), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn other_clocks_on_the_way_are_not_believed() {
+    let portal = "<html>Welcome to the hotel</html>";
+    let gateway = r#"{"code":502,"message":"no route","codeDesc":""}"#;
+    for (status, headers, body) in [
+        (200, &[("date", DATE)][..], portal),
+        (502, &[("date", DATE)], portal),
+        (200, &[("date", DATE)], gateway),
+        (502, &[("date", DATE)], gateway),
+        (200, &[("date", DATE)], &GOOD[..100]),
+        (200, &[("date", "")], GOOD),
+        (200, &[("date", "yesterday")], GOOD),
+        (200, &[("date", DATE), ("date", DATE)], GOOD),
+    ] {
+        let (address, _) = say(status, headers, body).await;
+        let client = client(address);
+        drop(client.ask(&query(), AMPLE).await);
+        assert_eq!(client.skew(), None, "{status} {headers:?} {body}");
     }
 }
 

@@ -68,6 +68,16 @@ pub enum WireError {
     Malformed(String),
 }
 
+impl WireError {
+    /// The name of the call, which no answer of the API lacks and nothing else has.
+    pub fn request_id(&self) -> Option<&str> {
+        match self {
+            Self::Refused { request_id, .. } => request_id.as_deref(),
+            Self::Malformed(_) => None,
+        }
+    }
+}
+
 /// Reads the answer to `query`.
 ///
 /// # Errors
