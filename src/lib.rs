@@ -26,7 +26,7 @@
 //!   [`metrics::Board::publish`] runs).
 //! - **Nothing twice, nothing lost.** A counter is the running maximum of what [`usage::Ledger`] credits: last word minus
 //!   word at first sight, over all buckets. It is never rebuilt from the upstream's absolute figures.
-//! - **The core is pure.** `usage`, the deciding half of `collect`, `tencent::sign` and `tencent::wire` do no I/O, read no
+//! - **The core is pure.** `usage`, the deciding half of `collect`, `tencent::{sign, skew, wire}` do no I/O, read no
 //!   clock and know no async; they take `now` and hand back when to wake. Only [`clock`] reads clocks.
 //! - **A scrape waits for nobody**: neither the upstream nor the poll loop nor the disk.
 //! - **Arrows point one way**: `tests/it/house.rs` checks it in the source.

@@ -201,6 +201,7 @@ impl Poller {
             }
             joined = self.requests.try_join_next_with_id();
         }
+        self.accounts.iter_mut().for_each(AccountWork::watch_clock);
         let (tickets, polls): (Vec<Ticket>, Vec<Poll>) = answered.into_iter().unzip();
         let any_answer = !polls.is_empty();
         for (ticket, saved) in tickets.into_iter().zip(self.save(polls).await) {

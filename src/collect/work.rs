@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::clock_watch::ClockWatch;
 use super::failure::Failure;
 use super::lane::Lane;
 use super::quota::Quota;
@@ -48,6 +49,7 @@ pub(super) struct AccountWork {
     /// Which of its keys have been tried; see [`Provider::generation`](crate::tencent::credentials::Provider::generation).
     pub(super) generation: u64,
     pub(super) lanes: Vec<LaneWork>,
+    clock_watch: ClockWatch,
 }
 
 /// A lane, and the targets that its schedule knows by index.
@@ -104,6 +106,10 @@ impl Workshop<'_> {
             client: Arc::new(client),
             generation,
             lanes,
+            clock_watch: ClockWatch::new(
+                Arc::clone(&account.name),
+                self.telemetry.account(&account.name),
+            ),
         })
     }
 
@@ -164,9 +170,17 @@ impl AccountWork {
         self.lanes.iter_mut().flat_map(|lane| &mut lane.targets)
     }
 
+    /// Tells what its answers have told of the clock.
+    pub(super) fn watch_clock(&mut self) {
+        if let Some(skew) = self.client.skew() {
+            self.clock_watch.see(skew);
+        }
+    }
+
     /// Goes on where the same account stood before a reload: the upstream does not forget what it was sent, and a
     /// target that stays has not stopped being up.
     pub(super) fn resume(&mut self, before: Self) {
+        self.clock_watch.resume(&before.clock_watch);
         let mut stood = HashMap::new();
         for old in before.lanes {
             stood.extend(

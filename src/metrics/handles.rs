@@ -1,5 +1,5 @@
-//! Handles to the series of one billing item or one action of an account: what happens is told to them, by name of the
-//! event. Each registers its series with its labels, all of them at 0, so that `increase()` sees the first rise.
+//! Handles to the series of an account, or of one billing item or one action of it: what happens is told to them, by name
+//! of the event. Each registers its series with its labels, counters at 0, so that `increase()` sees the first rise.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus::core::Collector;
-use prometheus::{Counter, Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry};
+use prometheus::{
+    Counter, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry,
+};
 
 /// From a fast answer to the longest request timeout that makes sense.
 const REQUEST_SECONDS: [f64; 10] = [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
@@ -20,6 +22,43 @@ const ARRIVAL_SECONDS: [f64; 13] = [
 
 /// The code of every failure that is none of the known ones.
 const OTHER: &str = "other";
+
+/// What is known of an account's upstream.
+#[derive(Debug)]
+pub struct AccountTelemetry {
+    clock_skew: OnceKnown,
+}
+
+impl AccountTelemetry {
+    /// This machine's clock is so far ahead of the upstream's.
+    pub fn clock_skew(&self, seconds: f64) {
+        self.clock_skew.set(seconds);
+    }
+}
+
+impl Scoped for AccountTelemetry {
+    const LABELS: &[&str] = &["account"];
+
+    fn register(scope: &mut Scope<'_>) -> Self {
+        Self {
+            clock_skew: scope.gauge_once_known(
+                "trtc_api_clock_skew_seconds",
+                "How far this machine's clock is ahead of the upstream's, by the Date of its answers; negative when behind. \
+                 Good to about a second; absent before the first answer. Requests are refused from 300 on, either way.",
+            ),
+        }
+    }
+}
+
+/// A gauge that is not shown before it was set: 0 would say something.
+#[derive(Debug)]
+struct OnceKnown(GaugeVec);
+
+impl OnceKnown {
+    fn set(&self, value: f64) {
+        self.0.with_label_values::<&str>(&[]).set(value);
+    }
+}
 
 /// What happens to one billing item of an account.
 #[derive(Debug)]
@@ -49,7 +88,7 @@ impl ItemTelemetry {
 }
 
 impl Scoped for ItemTelemetry {
-    const LABEL: &str = "item";
+    const LABELS: &[&str] = &["account", "item"];
 
     fn register(scope: &mut Scope<'_>) -> Self {
         Self {
@@ -101,7 +140,7 @@ impl ActionTelemetry {
 }
 
 impl Scoped for ActionTelemetry {
-    const LABEL: &str = "action";
+    const LABELS: &[&str] = &["account", "action"];
 
     fn register(scope: &mut Scope<'_>) -> Self {
         Self {
@@ -144,20 +183,20 @@ impl Failures {
     }
 }
 
-/// A set of series that share an account and one further label.
+/// A set of series that share labels.
 pub(super) trait Scoped: Sized {
-    /// The further label.
-    const LABEL: &str;
+    /// The labels.
+    const LABELS: &[&str];
 
     /// Registers the series.
     fn register(scope: &mut Scope<'_>) -> Self;
 }
 
-/// Registers collectors under an account and one further label, and remembers them.
+/// Registers collectors under the same labels, and remembers them.
 pub(super) struct Scope<'a> {
     registry: &'a Registry,
     codes: &'static [&'static str],
-    labels: [(&'static str, &'a str); 2],
+    labels: Vec<(&'static str, &'a str)>,
     collectors: Vec<Box<dyn Collector>>,
 }
 
@@ -168,6 +207,10 @@ impl Scope<'_> {
 
     fn seconds_counter(&mut self, name: &str, help: &str) -> Counter {
         self.keep(Counter::with_opts(self.opts(name, help)))
+    }
+
+    fn gauge_once_known(&mut self, name: &str, help: &str) -> OnceKnown {
+        OnceKnown(self.keep(GaugeVec::new(self.opts(name, help), &[])))
     }
 
     fn histogram(&mut self, name: &str, help: &str, buckets: &[f64]) -> Histogram {
@@ -209,7 +252,7 @@ impl Scope<'_> {
 pub(super) struct Handles<T> {
     registry: Registry,
     codes: &'static [&'static str],
-    held: Mutex<HashMap<[String; 2], Held<T>>>,
+    held: Mutex<HashMap<Vec<String>, Held<T>>>,
 }
 
 struct Held<T> {
@@ -226,15 +269,19 @@ impl<T: Scoped> Handles<T> {
         }
     }
 
-    /// The living handle of this account and label value, or a new one.
-    pub(super) fn get(&self, account: &str, value: &str) -> Arc<T> {
+    /// The living handle under these values of its labels, or a new one.
+    pub(super) fn get(&self, values: &[&str]) -> Arc<T> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = held.entry([account.to_owned(), value.to_owned()]);
+        let entry = held.entry(values.iter().map(ToString::to_string).collect());
         let held = entry.or_insert_with(|| {
             let mut scope = Scope {
                 registry: &self.registry,
                 codes: self.codes,
-                labels: [("account", account), (T::LABEL, value)],
+                labels: T::LABELS
+                    .iter()
+                    .copied()
+                    .zip(values.iter().copied())
+                    .collect(),
                 collectors: Vec::new(),
             };
             Held {

@@ -25,7 +25,7 @@ mod telemetry;
 
 pub use board::{Board, TargetInfo};
 pub use exposition::{Document, Exposition};
-pub use handles::{ActionTelemetry, ItemTelemetry};
+pub use handles::{AccountTelemetry, ActionTelemetry, ItemTelemetry};
 pub use negotiate::{Encoding, MediaType};
 pub use syntax::Format;
 pub use telemetry::{BuildInfo, Telemetry};

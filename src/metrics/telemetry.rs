@@ -9,7 +9,7 @@ use prometheus::process_collector::ProcessCollector;
 use prometheus::proto::MetricFamily;
 use prometheus::{Gauge, IntGauge, Opts, Registry};
 
-use super::handles::{ActionTelemetry, Handles, ItemTelemetry};
+use super::handles::{AccountTelemetry, ActionTelemetry, Handles, ItemTelemetry};
 
 /// What this build is.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +26,7 @@ pub struct BuildInfo {
 #[derive(Debug)]
 pub struct Telemetry {
     registry: Registry,
+    accounts: Handles<AccountTelemetry>,
     items: Handles<ItemTelemetry>,
     actions: Handles<ActionTelemetry>,
     reload_successful: IntGauge,
@@ -75,6 +76,7 @@ impl Telemetry {
             .register(Box::new(ProcessCollector::for_self()))
             .expect("names differ");
         Self {
+            accounts: Handles::new(registry.clone(), codes),
             items: Handles::new(registry.clone(), codes),
             actions: Handles::new(registry.clone(), codes),
             registry,
@@ -85,14 +87,19 @@ impl Telemetry {
         }
     }
 
+    /// The handle for what concerns a whole account; the living one when there is one.
+    pub fn account(&self, account: &str) -> Arc<AccountTelemetry> {
+        self.accounts.get(&[account])
+    }
+
     /// The handle for polls of a billing item; the living one when there is one.
     pub fn item(&self, account: &str, item: &str) -> Arc<ItemTelemetry> {
-        self.items.get(account, item)
+        self.items.get(&[account, item])
     }
 
     /// The handle for requests of an action; the living one when there is one.
     pub fn action(&self, account: &str, action: &str) -> Arc<ActionTelemetry> {
-        self.actions.get(account, action)
+        self.actions.get(&[account, action])
     }
 
     /// The configuration was read at `unix` seconds.
@@ -119,6 +126,7 @@ impl Telemetry {
 
     /// Everything at this instant.
     pub(super) fn gather(&self) -> Vec<MetricFamily> {
+        self.accounts.forget_dropped();
         self.items.forget_dropped();
         self.actions.forget_dropped();
         self.registry.gather()
@@ -229,6 +237,21 @@ mod tests {
                 "{sample} in\n{text}"
             );
         }
+    }
+
+    #[test]
+    fn the_clock_is_not_said_to_be_right_before_that_is_known() {
+        let telemetry = telemetry();
+        let account = telemetry.account("main");
+        assert!(!text(&telemetry).contains("trtc_api_clock_skew_seconds"));
+        account.clock_skew(-75.5);
+        let sample = "trtc_api_clock_skew_seconds{account=\"main\"} -75.5\n";
+        assert!(text(&telemetry).contains(sample));
+        let after_reload = telemetry.account("main");
+        drop(account);
+        assert!(text(&telemetry).contains(sample));
+        drop(after_reload);
+        assert!(!text(&telemetry).contains("trtc_api_clock_skew_seconds"));
     }
 
     #[test]

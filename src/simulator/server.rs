@@ -166,7 +166,19 @@ impl Server {
         }
     }
 
+    /// Answers, with the date of the simulator's own clock: hyper would take the machine's.
     async fn answer(
+        &self,
+        request: Request<Incoming>,
+        reset: &CancellationToken,
+    ) -> Result<Response<AnyBody>, NoAnswer> {
+        let mut response = self.undated(request, reset).await?;
+        let date = wire::date(self.simulator.now().utc);
+        response.headers_mut().insert(header::DATE, date);
+        Ok(response)
+    }
+
+    async fn undated(
         &self,
         request: Request<Incoming>,
         reset: &CancellationToken,

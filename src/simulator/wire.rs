@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -43,6 +44,12 @@ pub(super) fn envelope(body: String, gzip: bool) -> Response<AnyBody> {
 /// A page for people.
 pub(super) fn text(status: StatusCode, body: String) -> Response<AnyBody> {
     response(status, "text/plain; charset=utf-8", full(body))
+}
+
+/// The value of the header `Date`.
+pub(super) fn date(utc: DateTime<Utc>) -> header::HeaderValue {
+    let text = utc.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    header::HeaderValue::try_from(text).expect("plain ASCII")
 }
 
 /// An envelope to which `fault` happens; `None` when there is to be no answer at all.

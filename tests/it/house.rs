@@ -53,6 +53,7 @@ fn the_core_is_pure() {
         "collect/lane.rs",
         "collect/queue.rs",
         "tencent/sign.rs",
+        "tencent/skew.rs",
         "tencent/wire",
         "simulator/model.rs",
         "simulator/publication.rs",

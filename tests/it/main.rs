@@ -14,6 +14,7 @@ mod rate;
 mod reload;
 mod sdk;
 mod shutdown;
+mod skew;
 mod torture;
 mod upstream;
 mod wait;

@@ -74,6 +74,24 @@ async fn answers_signed_requests_over_http() {
 }
 
 #[tokio::test]
+async fn every_answer_is_dated_by_the_simulators_clock() {
+    let (handle, clock) = start().await;
+    let date_of = async |request: RequestBuilder| {
+        let answer = request.send().await.expect("an answer");
+        let dates: Vec<_> = answer.headers().get_all(header::DATE).iter().collect();
+        assert_eq!(dates.len(), 1, "{dates:?}");
+        dates[0].to_str().expect("text").to_owned()
+    };
+    let client = client();
+    let call = || post(&client, &handle, BODY);
+    assert_eq!(date_of(call()).await, "Tue, 08 Sep 2020 04:00:00 GMT");
+    clock.advance(Duration::from_secs(86_399));
+    for request in [call(), client.get(handle.endpoint())] {
+        assert_eq!(date_of(request).await, "Wed, 09 Sep 2020 03:59:59 GMT");
+    }
+}
+
+#[tokio::test]
 async fn answers_a_signed_get_with_a_query() {
     let (handle, _) = start().await;
     let query = "SdkAppId=1400000001&StartTime=2020-09-08&EndTime=2020-09-08";
