@@ -1,6 +1,6 @@
 //! One day's rows as the upstream said them, after the wire form is left behind.
 
-use super::{Media, TimeKey};
+use super::{BUCKETS_PER_DAY, Media, TimeKey};
 
 /// No bucket is believed above this: 33 million streams at once for five minutes. The upstream's own example has
 /// 14,706,996 s in one bucket, so mere size is no reason to doubt a row.
@@ -59,6 +59,10 @@ impl Answer {
         if values_ms.iter().any(|&value| value > ABSURD_MS) {
             self.rejected += 1;
             return Err(Rejected::Value);
+        }
+        if self.keys.is_empty() {
+            self.keys.reserve(BUCKETS_PER_DAY);
+            self.values_ms.reserve(BUCKETS_PER_DAY * self.columns.len());
         }
         self.keys.push(key);
         self.values_ms.extend_from_slice(values_ms);

@@ -8,6 +8,9 @@ use chrono::{DateTime, Datelike, Days, NaiveDate, TimeDelta, Utc};
 /// Length of one bucket.
 pub const BUCKET_SECONDS: i64 = 300;
 
+/// How many of them a day has.
+pub const BUCKETS_PER_DAY: usize = (DAY_SECONDS / BUCKET_SECONDS) as usize;
+
 const BEIJING_OFFSET_SECONDS: i64 = 8 * 3600;
 const DAY_SECONDS: i64 = 86_400;
 
@@ -142,6 +145,11 @@ impl TimeKey {
         }))
     }
 
+    /// How many whole days this key lies after `begin`; negative when before it.
+    pub fn days_since(self, begin: Self) -> i64 {
+        self.0.saturating_sub(begin.0).div_euclid(DAY_SECONDS)
+    }
+
     /// Seconds since midnight in Beijing, 0 to 86,399.
     pub fn second_of_day(self) -> u32 {
         (self.0 + BEIJING_OFFSET_SECONDS).rem_euclid(DAY_SECONDS) as u32
@@ -233,6 +241,10 @@ mod tests {
         assert_eq!(last.second_of_day(), 86_399);
         assert_eq!(last.plus_seconds(1), last.date().succ().midnight());
         assert_eq!(last.plus_seconds(1).unix() % 86_400, 16 * 3600);
+        let midnight = last.date().midnight();
+        assert_eq!(last.days_since(midnight), 0);
+        assert_eq!(last.plus_seconds(1).days_since(midnight), 1);
+        assert_eq!(midnight.plus_seconds(-1).days_since(midnight), -1);
     }
 
     #[test]

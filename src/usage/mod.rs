@@ -12,7 +12,7 @@ mod target;
 mod view;
 
 pub use answer::{Answer, Rejected};
-pub use beijing::{BUCKET_SECONDS, Date, TimeKey};
+pub use beijing::{BUCKET_SECONDS, BUCKETS_PER_DAY, Date, TimeKey};
 pub use day::{Column, Day};
 pub use ledger::{Ledger, Merged, Series, Settling, touched_dates};
 pub use media::Media;

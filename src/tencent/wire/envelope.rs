@@ -1,20 +1,11 @@
 //! What every answer is wrapped in: `Response` with an error, or with the fields of its action. HTTP says 200 to both.
 
-use std::fmt;
-use std::marker::PhantomData;
+use serde::de::{DeserializeSeed, Error as _, MapAccess};
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use super::WireError;
+use super::json::{Fields, Object};
 
-use super::{Text, WireError};
-
-/// The fields of `Response` that belong to one action.
-pub(super) trait Payload<'de>: Default {
-    /// Reads the value of field `name`, or returns `false` and reads nothing when it is not one of its own.
-    fn read<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error>;
-}
-
-/// A `Response` without an error.
-#[derive(Default)]
+/// A `Response`; `payload` are the fields that belong to its action.
 pub(super) struct Response<P> {
     pub(super) payload: P,
     pub(super) request_id: Option<String>,
@@ -22,21 +13,19 @@ pub(super) struct Response<P> {
     error: Option<UpstreamError>,
 }
 
-/// Unwraps an answer whose fields are `P`.
-pub(super) fn open<'de, P: Payload<'de>>(body: &'de str) -> Result<Response<P>, WireError> {
-    let reason = match serde_json::from_str::<Envelope<Response<P>>>(body) {
-        Ok(Envelope { response: Some(it) }) if it.error.is_none() => return Ok(it),
-        Ok(Envelope { response: Some(_) }) => "an error without form".to_owned(),
-        Ok(Envelope { response: None }) => "no Response in it".to_owned(),
-        Err(error) => error.to_string(),
-    };
-    Err(refusal(body).unwrap_or(WireError::Malformed(reason)))
+/// Unwraps an answer and reads its fields into `payload`, or says why there is none.
+pub(super) fn open<'de, P: Fields<'de>>(body: &'de str, payload: P) -> Result<Response<P>, String> {
+    match read(body, payload) {
+        Ok(Some(it)) if it.error.is_none() => Ok(it),
+        Ok(Some(_)) => Err("an error without form".to_owned()),
+        Ok(None) => Err("no Response in it".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// The error in this body, in today's form or in the old one of a gateway.
 pub(super) fn refusal(body: &str) -> Option<WireError> {
-    let envelope: Envelope<Response<Nothing>> = serde_json::from_str(body).ok()?;
-    let Some(response) = envelope.response else {
+    let Some(response) = read(body, Nothing).ok()? else {
         return legacy(body);
     };
     let error = response.error?;
@@ -45,6 +34,26 @@ pub(super) fn refusal(body: &str) -> Option<WireError> {
         message: error.message.unwrap_or_default(),
         request_id: response.request_id,
     })
+}
+
+/// The `Response` in this body; `None` when there is none.
+fn read<'de, P: Fields<'de>>(
+    body: &'de str,
+    payload: P,
+) -> serde_json::Result<Option<Response<P>>> {
+    let mut envelope = Envelope {
+        response: Response {
+            payload,
+            request_id: None,
+            deprecated: None,
+            error: None,
+        },
+        is_there: false,
+    };
+    let mut json = serde_json::Deserializer::from_str(body);
+    Object(&mut envelope).deserialize(&mut json)?;
+    json.end()?;
+    Ok(envelope.is_there.then_some(envelope.response))
 }
 
 /// `{"code":4000,"message":"…","codeDesc":"InvalidParameter"}`, without `Response`; code 0 is no error.
@@ -69,12 +78,6 @@ fn legacy(body: &str) -> Option<WireError> {
 }
 
 #[derive(serde::Deserialize)]
-struct Envelope<R> {
-    #[serde(rename = "Response")]
-    response: Option<R>,
-}
-
-#[derive(serde::Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct UpstreamError {
     code: Option<String>,
@@ -82,45 +85,42 @@ struct UpstreamError {
 }
 
 /// The payload of an answer of which only the error matters.
-#[derive(Default)]
 struct Nothing;
 
-impl<'de> Payload<'de> for Nothing {
+impl<'de> Fields<'de> for Nothing {
     fn read<A: MapAccess<'de>>(&mut self, _: &str, _: &mut A) -> Result<bool, A::Error> {
         Ok(false)
     }
 }
 
-/// By hand because serde's `flatten` would first copy every row of the payload into a tree.
-impl<'de, P: Payload<'de>> Deserialize<'de> for Response<P> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Fields<P>(PhantomData<P>);
+/// The object around `Response`.
+struct Envelope<P> {
+    response: Response<P>,
+    is_there: bool,
+}
 
-        impl<'de, P: Payload<'de>> Visitor<'de> for Fields<P> {
-            type Value = Response<P>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the object Response")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut response = Response::<P>::default();
-                while let Some(Text(name)) = map.next_key()? {
-                    match &*name {
-                        "Error" => response.error = map.next_value()?,
-                        "RequestId" => response.request_id = map.next_value()?,
-                        "DeprecatedWarning" => response.deprecated = map.next_value()?,
-                        name => {
-                            if !response.payload.read(name, &mut map)? {
-                                map.next_value::<IgnoredAny>()?;
-                            }
-                        }
-                    }
-                }
-                Ok(response)
-            }
+impl<'de, P: Fields<'de>> Fields<'de> for Envelope<P> {
+    fn read<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
+        if name != "Response" {
+            return Ok(false);
         }
+        if self.is_there {
+            return Err(A::Error::duplicate_field("Response"));
+        }
+        self.is_there = map.next_value_seed(Object(&mut self.response))?;
+        Ok(true)
+    }
+}
 
-        deserializer.deserialize_map(Fields(PhantomData))
+/// By hand because serde's `flatten` would first copy every row of the payload into a tree.
+impl<'de, P: Fields<'de>> Fields<'de> for Response<P> {
+    fn read<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
+        match name {
+            "Error" => self.error = map.next_value()?,
+            "RequestId" => self.request_id = map.next_value()?,
+            "DeprecatedWarning" => self.deprecated = map.next_value()?,
+            name => return self.payload.read(name, map),
+        }
+        Ok(true)
     }
 }

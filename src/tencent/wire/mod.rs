@@ -5,13 +5,17 @@
 //! row, and what is not an answer at all is malformed.
 
 mod envelope;
+mod json;
 mod keyed_minutes;
+mod label;
 mod named_seconds;
 mod number;
+mod reading;
 mod rows;
 
 use serde::Deserialize;
 
+use self::reading::{AtOnce, OneByOne, Reading};
 use super::action::{Action, Shape};
 use crate::usage::{Answer, App, Date, Rejected};
 
@@ -30,7 +34,7 @@ pub struct Query {
 
 /// The body of the request that asks `query`.
 pub fn request_body(query: &Query) -> String {
-    let date = query.date;
+    let date = query.date.to_string();
     match query.app {
         App::Id(id) => format!(r#"{{"StartTime":"{date}","EndTime":"{date}","SdkAppId":{id}}}"#),
         App::Total => format!(r#"{{"StartTime":"{date}","EndTime":"{date}"}}"#),
@@ -86,9 +90,16 @@ impl WireError {
 pub fn parse(query: &Query, body: &[u8]) -> Result<Reply, WireError> {
     let body = std::str::from_utf8(body)
         .map_err(|error| WireError::Malformed(format!("not UTF-8: {error}")))?;
+    read::<AtOnce>(query, body)
+        .or_else(|_| read::<OneByOne>(query, body))
+        .map_err(|reason| envelope::refusal(body).unwrap_or(WireError::Malformed(reason)))
+}
+
+/// Reads the answer to `query`, or says why it is none. What [`AtOnce`] can read, [`OneByOne`] reads the same.
+fn read<R: Reading>(query: &Query, body: &str) -> Result<Reply, String> {
     match query.action.shape {
-        Shape::NamedSeconds => named_seconds::parse(query, body),
-        Shape::KeyedMinutes => keyed_minutes::parse(query, body),
+        Shape::NamedSeconds => named_seconds::parse::<R>(query, body),
+        Shape::KeyedMinutes => keyed_minutes::parse::<R>(query, body),
     }
 }
 

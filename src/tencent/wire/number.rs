@@ -7,14 +7,30 @@ use serde::de::{Deserialize, Deserializer, Error, Visitor};
 /// A JSON number, the same in quotes, or null for none: metadata say integer for one action, float for the other, and
 /// "not null" for a field that only some accounts have. Doubles hold every believable value exactly, being good for
 /// 2^53 ms in one bucket.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Number(f64);
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Number {
+    /// Written without a point, as nearly all are: no rounding, which is slow.
+    Whole(u64),
+    /// Written in any other way.
+    Decimal(f64),
+}
 
 impl Number {
     /// This many units of `unit_ms` milliseconds, to the nearest millisecond; `None` when negative or not finite.
-    pub(super) fn to_ms(self, unit_ms: f64) -> Option<u64> {
-        let ms = (self.0 * unit_ms).round();
-        (self.0 >= 0.0 && ms.is_finite()).then_some(ms as u64)
+    pub(super) fn to_ms(self, unit_ms: u32) -> Option<u64> {
+        match self {
+            Self::Whole(units) => Some(units.saturating_mul(unit_ms.into())),
+            Self::Decimal(units) => {
+                let ms = (units * f64::from(unit_ms)).round();
+                (units >= 0.0 && ms.is_finite()).then_some(ms as u64)
+            }
+        }
+    }
+}
+
+impl Default for Number {
+    fn default() -> Self {
+        Self::Whole(0)
     }
 }
 
@@ -30,19 +46,19 @@ impl<'de> Deserialize<'de> for Number {
             }
 
             fn visit_u64<E>(self, value: u64) -> Result<Number, E> {
-                Ok(Number(value as f64))
+                Ok(Number::Whole(value))
             }
 
             fn visit_i64<E>(self, value: i64) -> Result<Number, E> {
-                Ok(Number(value as f64))
+                Ok(Number::Decimal(value as f64))
             }
 
             fn visit_f64<E>(self, value: f64) -> Result<Number, E> {
-                Ok(Number(value))
+                Ok(Number::Decimal(value))
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Number, E> {
-                text.parse().map(Number).map_err(E::custom)
+                text.parse().map(Number::Decimal).map_err(E::custom)
             }
 
             fn visit_unit<E>(self) -> Result<Number, E> {

@@ -1,30 +1,17 @@
 //! From rows that were read to an [`Answer`]: what is true of rows in either shape.
 
+use super::label::Written;
 use super::{Query, Reply};
-use crate::usage::{Answer, Date, Media, Rejected, TimeKey};
+use crate::usage::{Answer, Media, Rejected, TimeKey};
 
 /// No action reports more columns than there are media.
 pub(super) type Values = [u64; Media::ALL.len()];
 
 /// A row that could be read.
 pub(super) struct Row {
-    pub(super) key: TimeKey,
-    /// Its TimeKey was `YYYY-MM-DD`, without a time.
-    pub(super) bare_date: bool,
+    pub(super) label: Written,
     /// Milliseconds in the order of the action's columns.
     pub(super) values: Values,
-}
-
-impl Row {
-    /// A row under the TimeKey that `text` writes.
-    pub(super) fn at(text: Option<&str>, values: Values) -> Result<Self, Rejected> {
-        let text = text.ok_or(Rejected::TimeKey)?;
-        Ok(Self {
-            key: TimeKey::parse(text).ok_or(Rejected::TimeKey)?,
-            bare_date: text.len() == "YYYY-MM-DD".len(),
-            values,
-        })
-    }
 }
 
 /// Gathers the rows of one answer.
@@ -36,11 +23,13 @@ impl Row {
 /// it come nevertheless, it is read as the bucket at that date's midnight, so that the counter still follows the day; but
 /// not beside that date's finer rows, where it would count the day twice.
 pub(super) struct Rows {
-    asked: Date,
+    /// Midnight of the day before the date asked for.
+    begin: TimeKey,
     columns: usize,
     answer: Answer,
     left_out: Option<Rejected>,
-    dates_with_times: Vec<Date>,
+    /// Whether there are rows with a time on the day before, on the date asked for, and on the day after.
+    has_times: [bool; 3],
     bare_dates: Vec<Row>,
 }
 
@@ -48,11 +37,11 @@ impl Rows {
     pub(super) fn of(query: &Query) -> Self {
         let columns: Vec<_> = query.action.media().collect();
         Self {
-            asked: query.date,
+            begin: query.date.pred().midnight(),
             columns: columns.len(),
             answer: Answer::new(columns),
             left_out: None,
-            dates_with_times: Vec::new(),
+            has_times: [false; 3],
             bare_dates: Vec::new(),
         }
     }
@@ -61,20 +50,21 @@ impl Rows {
     pub(super) fn add(&mut self, row: Result<Row, Rejected>) {
         match row {
             Err(reason) => self.leave_out(reason),
-            Ok(row) => {
-                let date = row.key.date();
-                if date.days_since(self.asked).abs() > 1 {
-                    self.leave_out(Rejected::OtherDate);
-                } else if row.bare_date {
-                    self.bare_dates.push(row);
-                } else {
-                    if !self.dates_with_times.contains(&date) {
-                        self.dates_with_times.push(date);
-                    }
+            Ok(row) => match self.has_times_beside(&row) {
+                None => self.leave_out(Rejected::OtherDate),
+                Some(_) if row.label.is_bare_date => self.bare_dates.push(row),
+                Some(has_times) => {
+                    *has_times = true;
                     self.push(&row);
                 }
-            }
+            },
         }
+    }
+
+    /// The mark of the row's day, if that is one of the three.
+    fn has_times_beside(&mut self, row: &Row) -> Option<&mut bool> {
+        let day = row.label.key.days_since(self.begin);
+        self.has_times.get_mut(usize::try_from(day).ok()?)
     }
 
     /// Ends the gathering.
@@ -84,7 +74,7 @@ impl Rows {
         deprecated: Option<String>,
     ) -> Reply {
         for row in std::mem::take(&mut self.bare_dates) {
-            if self.dates_with_times.contains(&row.key.date()) {
+            if self.has_times_beside(&row) == Some(&mut true) {
                 self.leave_out(Rejected::DaySum);
             } else {
                 self.push(&row);
@@ -99,7 +89,7 @@ impl Rows {
     }
 
     fn push(&mut self, row: &Row) {
-        if let Err(reason) = self.answer.push(row.key, &row.values[..self.columns]) {
+        if let Err(reason) = self.answer.push(row.label.key, &row.values[..self.columns]) {
             self.left_out.get_or_insert(reason);
         }
     }
