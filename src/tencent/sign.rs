@@ -49,7 +49,11 @@ pub fn canonical_request(
     headers: &[Header<'_>],
     hashed_payload: &str,
 ) -> String {
-    let mut text = format!("{method}\n/\n{query}\n");
+    // Room for the usual request, so that it need not grow.
+    let mut text = String::with_capacity(256);
+    for part in [method, "\n/\n", query, "\n"] {
+        text.push_str(part);
+    }
     for (name, value) in headers {
         text.push_str(name);
         text.push(':');
@@ -81,10 +85,8 @@ pub fn credential_scope(utc_date: &str, service: &str) -> String {
 
 /// Step 3: the text that the signature covers.
 pub fn string_to_sign(timestamp: i64, scope: &str, canonical_request: &str) -> String {
-    format!(
-        "{ALGORITHM}\n{timestamp}\n{scope}\n{}",
-        hashed_payload(canonical_request.as_bytes())
-    )
+    let hash = hashed_payload(canonical_request.as_bytes());
+    [ALGORITHM, &timestamp.to_string(), scope, &hash].join("\n")
 }
 
 /// A raw HMAC output, wiped when dropped: whoever holds it can sign for a day.
@@ -123,9 +125,18 @@ pub fn authorization(
     signed_headers: &str,
     signature: &str,
 ) -> String {
-    format!(
-        "{ALGORITHM} Credential={secret_id}/{scope}, SignedHeaders={signed_headers}, Signature={signature}"
-    )
+    [
+        ALGORITHM,
+        " Credential=",
+        secret_id,
+        "/",
+        scope,
+        ", SignedHeaders=",
+        signed_headers,
+        ", Signature=",
+        signature,
+    ]
+    .concat()
 }
 
 /// The scope and the signing key of a day, kept because all signatures of that day share them: three of the four HMACs
@@ -171,11 +182,13 @@ fn hmac(key: &[u8], message: &str) -> Mac32 {
 
 fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .map(|digit| char::from(DIGITS[usize::from(digit)]))
-        .collect()
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        for digit in [byte >> 4, byte & 15] {
+            text.push(char::from(DIGITS[usize::from(digit)]));
+        }
+    }
+    text
 }
 
 #[cfg(test)]
