@@ -17,7 +17,7 @@ use crate::build_info;
 use crate::cli::{ConfigSource, Storage, WebFlags};
 use crate::clock::{Clock, Moment};
 use crate::collect::{CODES, Command, Poller, SetUpError, Tools};
-use crate::config::{self, Config, ConfigError, Loaded};
+use crate::config::{self, Config, ConfigError, Loaded, Shard};
 use crate::error::with_causes;
 use crate::health::Health;
 use crate::metrics::{BuildInfo, Exposition, Telemetry};
@@ -63,7 +63,12 @@ pub enum AppError {
 #[derive(Clone, Debug)]
 pub enum Source {
     /// What the command line names.
-    Given(ConfigSource),
+    Given {
+        /// Where all of it is.
+        source: ConfigSource,
+        /// Which part of it is run.
+        shard: Shard,
+    },
     /// Made by the program itself; a reload changes nothing.
     Fixed(Config),
 }
@@ -77,6 +82,20 @@ impl Source {
         let Loaded { config, warnings } = self.read()?;
         for warning in warnings {
             warn!(warning, "The configuration could be better");
+        }
+        let shard = self.shard();
+        if shard != Shard::WHOLE {
+            let apps: usize = config
+                .accounts
+                .iter()
+                .map(|account| account.apps.len())
+                .sum();
+            info!(
+                index = shard.index(),
+                count = shard.count(),
+                apps,
+                "Polling one shard of the configured apps"
+            );
         }
         Ok(config)
     }
@@ -94,11 +113,35 @@ impl Source {
             config,
             warnings: Vec::new(),
         };
+        let (source, shard) = match self {
+            Self::Fixed(config) => return Ok(made(config.clone())),
+            Self::Given { source, shard } => (source, shard),
+        };
+        let whole = match source {
+            ConfigSource::SdkAppIds(ids) => made(Config::from_sdk_app_ids(ids)),
+            ConfigSource::File(path) => config::load(path)?,
+        };
+        Ok(shard.part_of(whole))
+    }
+
+    fn shard(&self) -> Shard {
         match self {
-            Self::Fixed(config) => Ok(made(config.clone())),
-            Self::Given(ConfigSource::SdkAppIds(ids)) => Ok(made(Config::from_sdk_app_ids(ids))),
-            Self::Given(ConfigSource::File(path)) => config::load(path),
+            Self::Given { shard, .. } => *shard,
+            Self::Fixed(_) => Shard::WHOLE,
         }
+    }
+
+    /// The running configuration for people.
+    fn shown(&self, config: &Config) -> String {
+        let yaml = config::redacted_yaml(config);
+        let shard = self.shard();
+        if shard == Shard::WHOLE {
+            return yaml;
+        }
+        let (index, count) = (shard.index(), shard.count());
+        format!(
+            "# What --shard.index={index} runs of the configuration, of --shard.count={count}.\n{yaml}"
+        )
     }
 }
 
@@ -121,9 +164,10 @@ pub async fn run(
     };
     let telemetry = Arc::new(Telemetry::new(build, CODES));
     telemetry.reload_succeeded(seconds(clock.now()));
+    telemetry.shard_is(source.shard().index(), source.shard().count());
     let exposition = Arc::new(Exposition::new(Arc::clone(&telemetry)));
     let health = Arc::new(Health::new(clock.now().mono));
-    let shown_config = Arc::new(ArcSwap::from_pointee(config::redacted_yaml(&config)));
+    let shown_config = Arc::new(ArcSwap::from_pointee(source.shown(&config)));
     let tools = Tools {
         clock: Arc::clone(&clock),
         store,
@@ -258,7 +302,7 @@ impl Reloader {
 
     async fn try_reload(&mut self) -> Result<(), String> {
         let config = self.source.load().map_err(|error| with_causes(&error))?;
-        let shown = config::redacted_yaml(&config);
+        let shown = self.source.shown(&config);
         let (reply, answer) = oneshot::channel();
         let order = Command::Reload {
             config: Box::new(config),

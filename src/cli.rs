@@ -12,6 +12,7 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Error};
 
+use crate::config::Shard;
 use crate::web::ListenAddress;
 
 pub use flags::{LogFlags, SimulatorFlags, WebFlags};
@@ -34,6 +35,8 @@ pub enum Call {
     Run {
         /// Where the configuration comes from.
         source: ConfigSource,
+        /// Which part of it is run.
+        shard: Shard,
         /// `--config.check`: validate, say so and exit.
         check: bool,
         /// How to serve.
@@ -107,6 +110,8 @@ fn invocation(flags: flags::Flags, matches: &ArgMatches) -> Result<Invocation, S
     let call = match command {
         None => Call::Run {
             check: source.check,
+            shard: Shard::new(source.shard_index, source.shard_count)
+                .map_err(|error| error.to_string())?,
             source: config_source(source, matches)?,
             web,
             storage: storage.or_in("data"),

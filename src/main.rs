@@ -29,11 +29,12 @@ fn main() -> ExitCode {
     };
     if let Call::Run {
         source,
+        shard,
         check: true,
         ..
     } = call
     {
-        return check(&Source::Given(source));
+        return check(&Source::Given { source, shard });
     }
     let result = log::init(log.level, log.format, Arc::clone(&clock))
         .map_err(AppError::Log)
@@ -55,10 +56,11 @@ async fn run(call: Call, clock: Arc<dyn Clock>) -> Result<(), AppError> {
     match call {
         Call::Run {
             source,
+            shard,
             web,
             storage,
             ..
-        } => app::run(Source::Given(source), web, storage, clock).await,
+        } => app::run(Source::Given { source, shard }, web, storage, clock).await,
         Call::Demo {
             simulator,
             web,

@@ -81,6 +81,12 @@ pub(super) struct SourceFlags {
         value_parser = clap::value_parser!(u64).range(1..=u64::from(u32::MAX))
     )]
     pub(super) sdk_app_ids: Vec<u64>,
+    /// Which shard of the apps this process polls, from 0; the others are polled by processes with the same configuration
+    #[arg(long = "shard.index", value_name = "N", default_value_t = 0)]
+    pub(super) shard_index: u32,
+    /// Into how many shards the apps are split; each uses its part of the rate limits
+    #[arg(long = "shard.count", value_name = "N", default_value_t = 1)]
+    pub(super) shard_count: u32,
     /// Only check the configuration: exit with 0 if it is good, else tell its problems and exit with 2
     #[arg(long = "config.check")]
     pub(super) check: bool,

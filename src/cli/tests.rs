@@ -90,6 +90,7 @@ fn without_flags_the_documented_defaults_hold() {
         clock_script: None,
         call: Call::Run {
             source,
+            shard: Shard::WHOLE,
             check: false,
             web,
             storage,
@@ -102,6 +103,8 @@ fn without_flags_the_documented_defaults_hold() {
 fn every_flag_of_a_run_is_read() {
     let Invocation { log, call, .. } = parsed(&[
         "--config.file=c.yml",
+        "--shard.index=1",
+        "--shard.count=3",
         "--config.check",
         "--web.listen-address=127.0.0.1:0",
         "--web.listen-address",
@@ -131,6 +134,7 @@ fn every_flag_of_a_run_is_read() {
         call,
         Call::Run {
             source,
+            shard: Shard::new(1, 3).expect("below the count"),
             check: true,
             web,
             storage: Storage::Nowhere
@@ -219,6 +223,17 @@ fn usage_errors_say_what_is_wrong() {
             &["--web.telemetry-path=/-/ready"],
             "something else is served",
         ),
+        (
+            &["--shard.index=3", "--shard.count=3"],
+            "possible is 0 to 2",
+        ),
+        (&["--shard.index=1"], "no --shard.index=1 among"),
+        (&["--shard.count=0"], "nobody to poll"),
+        (&["--shard.count=-1"], "invalid value"),
+        (
+            &["--shard.count=2", "demo"],
+            "--shard.count cannot be used with `demo`",
+        ),
         (&["--sdk-app-id=0"], "0 is not in 1..=4294967295"),
         (
             &["--log.level=trace"],
@@ -293,6 +308,8 @@ fn the_environment_is_read_and_flags_win() {
             .env("TRTC_EXPORTER_WEB_ENABLE_LIFECYCLE", "yes")
             .env("TRTC_EXPORTER_STORAGE_PATH", "")
             .env("TRTC_EXPORTER_SDK_APP_ID", "7,8")
+            .env("TRTC_EXPORTER_SHARD_INDEX", "1")
+            .env("TRTC_EXPORTER_SHARD_COUNT", "2")
             .env("TRTC_EXPORTER_LOG_LEVEL", "error")
             .output()
             .expect("the child");
@@ -307,6 +324,7 @@ fn the_environment_is_read_and_flags_win() {
     assert_eq!(log.level, Level::Warn);
     let Call::Run {
         source,
+        shard,
         web,
         storage,
         ..
@@ -315,6 +333,7 @@ fn the_environment_is_read_and_flags_win() {
         panic!("a run")
     };
     assert_eq!(source, ConfigSource::SdkAppIds(vec![7, 8]));
+    assert_eq!(shard, Shard::new(1, 2).expect("below the count"));
     assert_eq!(storage, Storage::Nowhere);
     assert_eq!(web.listen_addresses, addresses(&[":1", "[::1]:2"]));
     assert!(web.enable_lifecycle);

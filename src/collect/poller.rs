@@ -214,6 +214,7 @@ impl Poller {
             self.failed(ticket, &failure);
         }
         self.board.publish();
+        self.note_ready();
         if any_answer {
             self.forget_old_days().await;
         }
@@ -318,7 +319,7 @@ impl Poller {
         let first = !std::mem::replace(&mut target.polled, true);
         lane.lane
             .ended(ticket.attempt, Outcome::Answered(ticket.asked_at.utc), now);
-        self.note_polled(first);
+        self.unpolled -= usize::from(first);
     }
 
     fn failed(&mut self, ticket: Ticket, failure: &Failure) {
@@ -352,16 +353,13 @@ impl Poller {
         self.board
             .set(target.slot, target.standing.view(self.today));
         let first = !std::mem::replace(&mut target.polled, true);
-        self.note_polled(first);
+        self.unpolled -= usize::from(first);
     }
 
-    /// The program is ready when a poll of every target has ended, well or badly.
-    fn note_polled(&mut self, first: bool) {
-        if first {
-            self.unpolled -= 1;
-            if self.unpolled == 0 {
-                self.tools.health.set_ready();
-            }
+    /// The program is ready when a poll of every target has ended, well or badly, and shows; with none to poll, at once.
+    fn note_ready(&self) {
+        if self.unpolled == 0 {
+            self.tools.health.set_ready();
         }
     }
 

@@ -5,6 +5,7 @@ mod defaults;
 pub mod duration;
 mod load;
 mod redacted;
+mod shard;
 mod validate;
 pub mod yaml;
 
@@ -15,6 +16,7 @@ use crate::tencent::{Action, Upstream};
 
 pub use load::{ConfigError, Loaded, load, parse};
 pub use redacted::redacted_yaml;
+pub use shard::{Shard, ShardError};
 
 /// What the exporter runs by.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,7 +25,7 @@ pub struct Config {
     pub poll_interval: Duration,
     /// A bucket counts as settled this long after its TimeKey.
     pub settle_after: Duration,
-    /// At least one.
+    /// At least one, unless this is a [`Shard`] that has none.
     pub accounts: Vec<Account>,
 }
 

@@ -25,6 +25,9 @@ fn write_config(yaml: &mut String, config: &Config) -> std::fmt::Result {
         "settle_after: {}",
         duration::format(config.settle_after)
     )?;
+    if config.accounts.is_empty() {
+        return writeln!(yaml, "accounts: []");
+    }
     writeln!(yaml, "accounts:")?;
     config
         .accounts

@@ -33,6 +33,8 @@ pub struct Telemetry {
     reload_at: Gauge,
     save_successful: IntGauge,
     saved_at: Gauge,
+    shard_index: IntGauge,
+    shard_count: IntGauge,
 }
 
 impl Telemetry {
@@ -62,12 +64,29 @@ impl Telemetry {
         .expect("a valid name");
         // It has been opened.
         save_successful.set(1);
+        let shard_index = IntGauge::new(
+            "trtc_exporter_shard_index",
+            "Which shard of the configured apps is polled here, from 0.",
+        )
+        .expect("a valid name");
+        let shard_count = IntGauge::new(
+            "trtc_exporter_shard_count",
+            "Into how many shards the configured apps are split.",
+        )
+        .expect("a valid name");
+        shard_count.set(1);
         for gauge in [&reload_at, &saved_at] {
             registry
                 .register(Box::new(gauge.clone()))
                 .expect("names differ");
         }
-        for gauge in [&info, &reload_successful, &save_successful] {
+        for gauge in [
+            &info,
+            &reload_successful,
+            &save_successful,
+            &shard_index,
+            &shard_count,
+        ] {
             registry
                 .register(Box::new(gauge.clone()))
                 .expect("names differ");
@@ -84,6 +103,8 @@ impl Telemetry {
             reload_at,
             save_successful,
             saved_at,
+            shard_index,
+            shard_count,
         }
     }
 
@@ -122,6 +143,12 @@ impl Telemetry {
     /// State could not be saved.
     pub fn not_saved(&self) {
         self.save_successful.set(0);
+    }
+
+    /// Only this part of the configured apps is polled here.
+    pub fn shard_is(&self, index: u32, count: u32) {
+        self.shard_index.set(i64::from(index));
+        self.shard_count.set(i64::from(count));
     }
 
     /// Everything at this instant.
@@ -188,6 +215,8 @@ mod tests {
             "trtc_exporter_config_last_reload_successful 0",
             "trtc_exporter_state_last_save_successful 1",
             "trtc_exporter_state_last_save_timestamp_seconds 0",
+            "trtc_exporter_shard_index 0",
+            "trtc_exporter_shard_count 1",
         ] {
             assert!(
                 text.lines().any(|line| line == sample),
@@ -214,6 +243,7 @@ mod tests {
         telemetry.reload_failed();
         telemetry.saved(1_600_000_001.0);
         telemetry.not_saved();
+        telemetry.shard_is(2, 3);
         let text = text(&telemetry);
         for sample in [
             r#"trtc_polls_total{account="main",item="interactive"} 3"#,
@@ -231,6 +261,8 @@ mod tests {
             "trtc_exporter_config_last_reload_success_timestamp_seconds 1600000000.5",
             "trtc_exporter_state_last_save_successful 0",
             "trtc_exporter_state_last_save_timestamp_seconds 1600000001",
+            "trtc_exporter_shard_index 2",
+            "trtc_exporter_shard_count 3",
         ] {
             assert!(
                 text.lines().any(|line| line == sample),

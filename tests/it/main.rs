@@ -13,6 +13,7 @@ mod prometheus_server;
 mod rate;
 mod reload;
 mod sdk;
+mod shard;
 mod shutdown;
 mod skew;
 mod torture;

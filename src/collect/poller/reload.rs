@@ -88,6 +88,7 @@ impl Poller {
         self.unpolled = self.targets().filter(|target| !target.polled).count();
         self.board = Board::new(infos, Arc::clone(&self.tools.exposition));
         self.show_all();
+        self.note_ready();
     }
 
     /// Shows every target as it stands.
