@@ -22,7 +22,8 @@ use crate::error::with_causes;
 use crate::health::Health;
 use crate::metrics::{BuildInfo, Exposition, Telemetry};
 use crate::store::{OpenError, Store};
-use crate::web::{self, BindError, Limits, ListenAddress, Site};
+use crate::supervisor;
+use crate::web::{self, BindError, Limits, ListenAddress, PassedError, PassedSockets, Site};
 
 /// After the signal to stop, connections get this long to finish.
 const GRACE: Duration = Duration::from_secs(5);
@@ -45,6 +46,9 @@ pub enum AppError {
     /// It cannot listen where it should.
     #[error(transparent)]
     Listen(#[from] BindError),
+    /// It cannot listen on what it was passed.
+    #[error(transparent)]
+    Passed(#[from] PassedError),
     /// The simulator cannot serve.
     #[error("cannot serve the simulator")]
     Simulator(#[source] std::io::Error),
@@ -145,13 +149,14 @@ impl Source {
     }
 }
 
-/// Runs the exporter until it is told to stop.
+/// Runs the exporter until it is told to stop. It listens on the `passed` sockets, without them by the flags.
 ///
 /// # Errors
 /// When it cannot start.
 pub async fn run(
     source: Source,
     web: WebFlags,
+    passed: Option<PassedSockets>,
     storage: Storage,
     clock: Arc<dyn Clock>,
 ) -> Result<(), AppError> {
@@ -178,7 +183,16 @@ pub async fn run(
     };
     let poller = Poller::new(config, tools)?;
     let mut signals = Signals::watch().map_err(AppError::Signals)?;
-    let listeners = listen(&web.listen_addresses).await?;
+    let listeners = match passed {
+        Some(sockets) => sockets.into_listeners()?,
+        None => bind(&web.listen_addresses).await?,
+    };
+    for address in listeners
+        .iter()
+        .filter_map(|listener| listener.local_addr().ok())
+    {
+        info!(%address, "Listening");
+    }
 
     let stop = CancellationToken::new();
     let (commands, orders) = mpsc::channel(1);
@@ -191,6 +205,11 @@ pub async fn run(
         clock: Arc::clone(&clock),
     };
     let polling = tokio::spawn(poller.run(orders, stop.clone()));
+    // It goes on to the very end, so nobody waits for it.
+    drop(tokio::spawn(supervisor::reassure(
+        Arc::clone(&health),
+        Arc::clone(&clock),
+    )));
     let (reloads, mut asked_to_reload) = mpsc::channel::<web::Reload>(1);
     let site = Site {
         telemetry_path: web.telemetry_path,
@@ -204,6 +223,7 @@ pub async fn run(
         clock,
     };
     let serving = tokio::spawn(web::serve(listeners, Arc::new(site), stop.clone()));
+    supervisor::serving();
     let mut renewal = tokio::time::interval(RENEWAL);
     renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -223,6 +243,7 @@ pub async fn run(
             }
         }
     }
+    supervisor::stopping();
     stop.cancel();
     if tokio::time::timeout(GRACE, async { tokio::join!(serving, polling) })
         .await
@@ -250,14 +271,10 @@ fn open(storage: &Storage) -> Result<Store, OpenError> {
     }
 }
 
-async fn listen(addresses: &[ListenAddress]) -> Result<Vec<TcpListener>, BindError> {
+async fn bind(addresses: &[ListenAddress]) -> Result<Vec<TcpListener>, BindError> {
     let mut listeners = Vec::new();
     for address in addresses {
-        let listener = web::bind(address).await?;
-        if let Ok(address) = listener.local_addr() {
-            info!(%address, "Listening");
-        }
-        listeners.push(listener);
+        listeners.push(web::bind(address).await?);
     }
     Ok(listeners)
 }

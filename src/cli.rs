@@ -107,6 +107,10 @@ fn invocation(flags: flags::Flags, matches: &ArgMatches) -> Result<Invocation, S
         log,
         clock_script,
     } = flags;
+    let web = WebFlags {
+        systemd_socket: web.systemd_socket && listens_on_passed_sockets(matches)?,
+        ..web
+    };
     let call = match command {
         None => Call::Run {
             check: source.check,
@@ -149,6 +153,18 @@ fn config_source(source: flags::SourceFlags, matches: &ArgMatches) -> Result<Con
         return Err("--config.file and --sdk-app-id exclude each other; give one".to_owned());
     }
     Ok(ConfigSource::SdkAppIds(source.sdk_app_ids))
+}
+
+/// Passed sockets and addresses exclude each other likewise.
+fn listens_on_passed_sockets(matches: &ArgMatches) -> Result<bool, String> {
+    let addresses = matches.value_source("listen_addresses");
+    let passed = matches.value_source("systemd_socket");
+    if addresses != Some(ValueSource::DefaultValue) && addresses == passed {
+        return Err(
+            "--web.listen-address and --web.systemd-socket exclude each other; give one".to_owned(),
+        );
+    }
+    Ok(addresses != Some(ValueSource::CommandLine))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::simulator::{
 };
 use crate::tencent::action::INTERACTIVE_TIME;
 use crate::tencent::{CredentialSource, SecretSource, Upstream};
-use crate::web::{self, ListenAddress};
+use crate::web::{self, ListenAddress, PassedSockets};
 
 /// Often enough that a newcomer sees figures move.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
@@ -28,6 +28,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(5);
 pub async fn demo(
     simulator: SimulatorFlags,
     web: WebFlags,
+    passed: Option<PassedSockets>,
     storage: Storage,
     clock: Arc<dyn Clock>,
 ) -> Result<(), AppError> {
@@ -44,7 +45,8 @@ pub async fn demo(
         .requests_per_second
         .map_or(INTERACTIVE_TIME.requests_per_second, f64::from);
     let config = config(&upstream, requests_per_second);
-    for address in &web.listen_addresses {
+    let addresses = web.listen_addresses.iter();
+    for address in addresses.filter(|_| passed.is_none()) {
         let host = address.host.as_deref().unwrap_or("localhost");
         if address.port != 0 {
             let base = format!("http://{host}:{}", address.port);
@@ -55,7 +57,7 @@ pub async fn demo(
             );
         }
     }
-    app::run(Source::Fixed(config), web, storage, clock).await
+    app::run(Source::Fixed(config), web, passed, storage, clock).await
 }
 
 /// Serves a simulator alone until it is told to stop.

@@ -49,6 +49,7 @@ pub mod quote;
 pub mod secret;
 pub mod simulator;
 pub mod store;
+pub mod supervisor;
 pub mod tencent;
 pub mod usage;
 pub mod web;

@@ -9,6 +9,7 @@ use trtc_exporter::app::{self, AppError, Source};
 use trtc_exporter::cli::{self, Call, Invocation};
 use trtc_exporter::clock::{Clock, ScriptedClock, SystemClock};
 use trtc_exporter::error::with_causes;
+use trtc_exporter::web::PassedSockets;
 use trtc_exporter::{demo, log};
 
 /// Two threads: scrapes go on while the poll loop renders and compresses.
@@ -36,9 +37,10 @@ fn main() -> ExitCode {
     {
         return check(&Source::Given { source, shard });
     }
+    let passed = passed_sockets(&call);
     let result = log::init(log.level, log.format, Arc::clone(&clock))
         .map_err(AppError::Log)
-        .and_then(|()| runtime()?.block_on(run(call, clock)));
+        .and_then(|()| runtime()?.block_on(run(call, passed, clock)));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(AppError::Config(problems)) => {
@@ -52,7 +54,21 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(call: Call, clock: Arc<dyn Clock>) -> Result<(), AppError> {
+/// To be called before there are threads.
+fn passed_sockets(call: &Call) -> Option<PassedSockets> {
+    match call {
+        Call::Run { web, .. } | Call::Demo { web, .. } => {
+            web.systemd_socket.then(PassedSockets::take)
+        }
+        Call::Simulate { .. } => None,
+    }
+}
+
+async fn run(
+    call: Call,
+    passed: Option<PassedSockets>,
+    clock: Arc<dyn Clock>,
+) -> Result<(), AppError> {
     match call {
         Call::Run {
             source,
@@ -60,12 +76,12 @@ async fn run(call: Call, clock: Arc<dyn Clock>) -> Result<(), AppError> {
             web,
             storage,
             ..
-        } => app::run(Source::Given { source, shard }, web, storage, clock).await,
+        } => app::run(Source::Given { source, shard }, web, passed, storage, clock).await,
         Call::Demo {
             simulator,
             web,
             storage,
-        } => demo::demo(simulator, web, storage, clock).await,
+        } => demo::demo(simulator, web, passed, storage, clock).await,
         Call::Simulate {
             listen_address,
             simulator,

@@ -105,6 +105,9 @@ pub struct WebFlags {
         default_value = ":10088"
     )]
     pub listen_addresses: Vec<ListenAddress>,
+    /// Listen on the TCP sockets that systemd passes, instead of --web.listen-address
+    #[arg(long = "web.systemd-socket", global = true)]
+    pub systemd_socket: bool,
     /// The path under which metrics are served
     #[arg(
         long = "web.telemetry-path",

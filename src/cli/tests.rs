@@ -76,6 +76,7 @@ fn version_names_everything_about_the_build() {
 fn without_flags_the_documented_defaults_hold() {
     let web = WebFlags {
         listen_addresses: addresses(&[":10088"]),
+        systemd_socket: false,
         telemetry_path: "/metrics".into(),
         enable_lifecycle: false,
         max_requests: 40,
@@ -118,6 +119,7 @@ fn every_flag_of_a_run_is_read() {
     ]);
     let web = WebFlags {
         listen_addresses: addresses(&["127.0.0.1:0", "[::1]:0", "localhost:1"]),
+        systemd_socket: false,
         telemetry_path: "/m".into(),
         enable_lifecycle: true,
         max_requests: 3,
@@ -161,6 +163,25 @@ fn flags_of_the_server_are_good_on_either_side_of_demo() {
     let behind = ["--web.listen-address=:1", "demo", "--web.listen-address=:2"];
     assert_eq!(web(&behind).listen_addresses, addresses(&[":2"]));
     assert_eq!(parsed(&["demo", "--log.level=warn"]).log.level, Level::Warn);
+}
+
+#[test]
+fn passed_sockets_are_listened_on_instead_of_addresses() {
+    for arguments in [
+        &["--web.systemd-socket"][..],
+        &["demo", "--web.systemd-socket"],
+        &["--web.systemd-socket", "demo"],
+    ] {
+        assert!(web(arguments).systemd_socket, "{arguments:?}");
+    }
+    for arguments in [
+        &["--web.systemd-socket", "--web.listen-address=:1"][..],
+        &["--web.systemd-socket", "demo", "--web.listen-address=:1"],
+    ] {
+        let error = refused(arguments).to_string();
+        assert!(error.contains("exclude each other"), "{error}");
+    }
+    assert!(!web(&["--web.systemd-socket=false", "--web.listen-address=:1"]).systemd_socket);
 }
 
 #[test]
@@ -340,6 +361,7 @@ fn the_environment_is_read_and_flags_win() {
     let of_flags = self::web(&["--web.enable-lifecycle=false", "--web.listen-address=:3"]);
     assert!(!of_flags.enable_lifecycle);
     assert_eq!(of_flags.listen_addresses, addresses(&[":3"]));
+    assert!(self::web(&["--web.systemd-socket"]).systemd_socket);
     let Call::Run { source, .. } = parsed(&["--config.file=x"]).call else {
         panic!("a run")
     };

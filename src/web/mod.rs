@@ -10,6 +10,7 @@ mod crowd;
 mod limits;
 mod listen;
 mod page;
+mod passed;
 mod patience;
 mod routes;
 mod server;
@@ -17,6 +18,7 @@ mod site;
 
 pub use limits::Limits;
 pub use listen::{BindError, ListenAddress, ListenAddressError, bind};
+pub use passed::{PassedError, PassedSockets};
 pub use server::serve;
 pub use site::{Reload, Site};
 

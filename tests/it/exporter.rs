@@ -27,6 +27,10 @@ impl Running {
         Self { child, log }
     }
 
+    pub(crate) fn log(&self) -> &Log {
+        &self.log
+    }
+
     /// The value of a field of the line that says where it listens.
     pub(crate) async fn logged_value(&self, field: &str) -> String {
         let listening = eventually("it listens", || {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::exporter::Exporter;
+use crate::ports::free_address;
 
 /// A real Prometheus that scrapes one exporter. Killed when dropped.
 pub(crate) struct Prometheus {
@@ -24,18 +25,14 @@ impl Prometheus {
         );
         let file = home.path().join("prometheus.yml");
         std::fs::write(&file, config).expect("writable");
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .expect("a free port")
-            .local_addr()
-            .expect("bound")
-            .port();
+        let address = free_address();
         let child = Command::new("prometheus")
             .arg(format!("--config.file={}", file.display()))
             .arg(format!(
                 "--storage.tsdb.path={}",
                 home.path().join("tsdb").display()
             ))
-            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .arg(format!("--web.listen-address={address}"))
             .arg("--log.level=warn")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -43,7 +40,7 @@ impl Prometheus {
             .expect("prometheus is installed: tests/run sees to that");
         Self {
             child,
-            base: format!("http://127.0.0.1:{port}"),
+            base: format!("http://{address}"),
             _home: home,
         }
     }
