@@ -20,6 +20,7 @@ use crate::collect::{CODES, Command, Poller, SetUpError, Tools};
 use crate::config::{self, Config, ConfigError, Loaded, Shard};
 use crate::error::with_causes;
 use crate::health::Health;
+use crate::healthcheck::Unhealthy;
 use crate::metrics::{BuildInfo, Exposition, Telemetry};
 use crate::store::{OpenError, Store};
 use crate::supervisor;
@@ -49,6 +50,9 @@ pub enum AppError {
     /// It cannot listen on what it was passed.
     #[error(transparent)]
     Passed(#[from] PassedError),
+    /// The exporter that was asked is not healthy.
+    #[error(transparent)]
+    Unhealthy(#[from] Unhealthy),
     /// The simulator cannot serve.
     #[error("cannot serve the simulator")]
     Simulator(#[source] std::io::Error),

@@ -60,6 +60,11 @@ pub enum Call {
         /// What is simulated.
         simulator: SimulatorFlags,
     },
+    /// Ask a running exporter whether it is healthy.
+    Healthcheck {
+        /// Where it listens.
+        listens_on: ListenAddress,
+    },
 }
 
 /// Where the configuration comes from.
@@ -132,11 +137,23 @@ fn invocation(flags: flags::Flags, matches: &ArgMatches) -> Result<Invocation, S
             listen_address,
             simulator,
         },
+        Some(flags::Subcommand::Healthcheck) => Call::Healthcheck {
+            listens_on: first_known(web.listen_addresses)?,
+        },
     };
     Ok(Invocation {
         log,
         clock_script,
         call,
+    })
+}
+
+/// An exporter serves the same on all of its addresses.
+fn first_known(addresses: Vec<ListenAddress>) -> Result<ListenAddress, String> {
+    let known = addresses.into_iter().find(|address| address.port != 0);
+    known.ok_or_else(|| {
+        "`healthcheck` cannot know which port the exporter was given by port 0; give one by --web.listen-address"
+            .to_owned()
     })
 }
 

@@ -32,7 +32,8 @@
 //! - **Arrows point one way**: `tests/it/house.rs` checks it in the source.
 //!
 //! Around that way: [`app`] builds all of it and owns signals, reload and the end; [`config`] turns YAML into values and
-//! tells all problems at once; [`simulator`] is the upstream in process, for [`demo`] and for tests.
+//! tells all problems at once; [`simulator`] is the upstream in process, for [`demo`] and for tests. Whether the program
+//! is alive is kept by [`health`], told to systemd by [`supervisor`] and asked for by [`healthcheck`].
 
 pub mod app;
 pub mod build_info;
@@ -43,6 +44,7 @@ pub mod config;
 pub mod demo;
 pub mod error;
 pub mod health;
+pub mod healthcheck;
 pub mod log;
 pub mod metrics;
 pub mod quote;

@@ -1,5 +1,6 @@
 //! The door of the program: from the command line to an exit code.
 
+use std::fmt::Display;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use trtc_exporter::cli::{self, Call, Invocation};
 use trtc_exporter::clock::{Clock, ScriptedClock, SystemClock};
 use trtc_exporter::error::with_causes;
 use trtc_exporter::web::PassedSockets;
-use trtc_exporter::{demo, log};
+use trtc_exporter::{demo, healthcheck, log};
 
 /// Two threads: scrapes go on while the poll loop renders and compresses.
 const THREADS: usize = 2;
@@ -47,6 +48,10 @@ fn main() -> ExitCode {
             complain(&problems);
             ExitCode::from(UNUSABLE_CONFIGURATION)
         }
+        Err(AppError::Unhealthy(unhealthy)) => {
+            complain(&unhealthy);
+            ExitCode::from(FAILURE)
+        }
         Err(failure) => {
             error!(error = with_causes(&failure), "Cannot run");
             ExitCode::from(FAILURE)
@@ -60,7 +65,7 @@ fn passed_sockets(call: &Call) -> Option<PassedSockets> {
         Call::Run { web, .. } | Call::Demo { web, .. } => {
             web.systemd_socket.then(PassedSockets::take)
         }
-        Call::Simulate { .. } => None,
+        Call::Simulate { .. } | Call::Healthcheck { .. } => None,
     }
 }
 
@@ -86,6 +91,7 @@ async fn run(
             listen_address,
             simulator,
         } => demo::simulate(&listen_address, &simulator, clock).await,
+        Call::Healthcheck { listens_on } => Ok(healthcheck::check(&listens_on).await?),
     }
 }
 
@@ -118,8 +124,8 @@ fn check(source: &Source) -> ExitCode {
 
 #[expect(
     clippy::print_stderr,
-    reason = "problems of a file are a list to read, not log lines"
+    reason = "problems of a file are a list to read, not log lines, and a probe's reason is one bare line"
 )]
-fn complain(problems: &trtc_exporter::config::ConfigError) {
+fn complain(problems: &dyn Display) {
     eprintln!("{problems}");
 }

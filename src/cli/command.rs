@@ -4,7 +4,7 @@ use clap::builder::BoolishValueParser;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory};
 
-use super::flags::{CONFIGURATION, Flags, STORAGE, WEB};
+use super::flags::{CONFIGURATION, Flags, LOG};
 use crate::build_info;
 
 const AFTER_HELP: &str = "\
@@ -26,14 +26,28 @@ pub(super) fn command() -> Command {
         .after_help(AFTER_HELP)
         .mut_args(uniform)
         .mut_subcommands(|subcommand| subcommand.mut_args(uniform));
-    // Flags of the server are good before and behind `demo`, but `simulate` has no use for them: there they are known
-    // only to be refused with a reason, and not shown.
-    let refused: Vec<Arg> = command
+    // Flags of the server are good before and behind a subcommand. Where it has no use for one, that is known only to be
+    // refused with a reason, and not shown.
+    let global: Vec<Arg> = command
         .get_arguments()
-        .filter(|arg| matches!(arg.get_help_heading(), Some(WEB | STORAGE)))
-        .map(|arg| arg.clone().global(false).hide(true))
+        .filter(|arg| arg.is_global_set())
+        .cloned()
         .collect();
-    command.mut_subcommand("simulate", |simulate| simulate.args(refused))
+    command.mut_subcommands(|subcommand| {
+        let name = subcommand.get_name().to_owned();
+        let refused = global.iter().filter(|arg| !is_of_use(&name, arg));
+        subcommand.args(refused.map(|arg| arg.clone().global(false).hide(true)))
+    })
+}
+
+/// Whether a subcommand has a use for a flag of the exporter.
+fn is_of_use(subcommand: &str, arg: &Arg) -> bool {
+    match (subcommand, arg.get_help_heading()) {
+        (_, None) => true,
+        ("demo", Some(heading)) => heading != CONFIGURATION,
+        ("simulate", Some(heading)) => heading == LOG,
+        (_, Some(_)) => arg.get_long() == Some("web.listen-address"),
+    }
 }
 
 /// Every flag can come from the environment, and every switch can be switched off again by `=false`: else a flag could
@@ -71,20 +85,13 @@ pub(super) fn refuse_misplaced(matches: &ArgMatches) -> Result<(), String> {
     let Some((subcommand, of_subcommand)) = matches.subcommand() else {
         return Ok(());
     };
-    let useless: &[&str] = match subcommand {
-        "demo" => &[CONFIGURATION],
-        _ => &[CONFIGURATION, WEB, STORAGE],
-    };
     for arg in command().get_arguments() {
         let id = arg.get_id().as_str();
         let given = |matches: &ArgMatches| {
             let known = matches.try_contains_id(id).is_ok();
             known && matches.value_source(id) == Some(ValueSource::CommandLine)
         };
-        let misplaced = arg
-            .get_help_heading()
-            .is_some_and(|heading| useless.contains(&heading));
-        if misplaced && (given(matches) || given(of_subcommand)) {
+        if !is_of_use(subcommand, arg) && (given(matches) || given(of_subcommand)) {
             let flag = arg.get_long().unwrap_or(id);
             return Err(format!(
                 "--{flag} cannot be used with `{subcommand}`, which has no use for it"

@@ -54,12 +54,15 @@ pub(super) enum Subcommand {
         #[command(flatten)]
         simulator: SimulatorFlags,
     },
+    /// Ask the exporter that listens on the first --web.listen-address whether it is healthy: exit with 0, or say why
+    /// not and exit with 1
+    Healthcheck,
 }
 
 pub(super) const CONFIGURATION: &str = "Configuration";
-pub(super) const WEB: &str = "Web";
-pub(super) const STORAGE: &str = "Storage";
-const LOG: &str = "Log";
+const WEB: &str = "Web";
+const STORAGE: &str = "Storage";
+pub(super) const LOG: &str = "Log";
 const SIMULATOR: &str = "Simulator";
 
 #[derive(Debug, Args)]

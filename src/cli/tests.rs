@@ -18,7 +18,7 @@ fn refused(arguments: &[&str]) -> Error {
 fn web(arguments: &[&str]) -> WebFlags {
     match parsed(arguments).call {
         Call::Run { web, .. } | Call::Demo { web, .. } => web,
-        Call::Simulate { .. } => panic!("{arguments:?} serves no metrics"),
+        call => panic!("{arguments:?} serves no metrics: {call:?}"),
     }
 }
 
@@ -41,6 +41,7 @@ fn help_is_as_recorded() {
         (&["--help"][..], "help.txt"),
         (&["demo", "--help"], "help-demo.txt"),
         (&["simulate", "--help"], "help-simulate.txt"),
+        (&["healthcheck", "--help"], "help-healthcheck.txt"),
     ] {
         let mut command = command::command().term_width(100);
         let all = ["trtc-exporter"].iter().chain(arguments);
@@ -236,6 +237,21 @@ fn the_simulator_has_its_own_flags() {
 }
 
 #[test]
+fn a_health_check_asks_where_the_exporter_listens() {
+    for (arguments, expected) in [
+        (&["healthcheck"][..], ":10088"),
+        (
+            &["healthcheck", "--web.listen-address=[::1]:1,:2"],
+            "[::1]:1",
+        ),
+        (&["--web.listen-address=:0,:2", "healthcheck"], ":2"),
+    ] {
+        let listens_on = expected.parse().expect("an address");
+        assert_eq!(parsed(arguments).call, Call::Healthcheck { listens_on });
+    }
+}
+
+#[test]
 fn usage_errors_say_what_is_wrong() {
     for (arguments, expected) in [
         (&["--web.listen-address=10088"][..], "it has no port"),
@@ -284,6 +300,22 @@ fn usage_errors_say_what_is_wrong() {
         (
             &["demo", "--simulator.listen-address=:0"],
             "unexpected argument",
+        ),
+        (
+            &["healthcheck", "--web.listen-address=:0"],
+            "give one by --web.listen-address",
+        ),
+        (
+            &["healthcheck", "--web.max-requests=1"],
+            "--web.max-requests cannot be used with `healthcheck`",
+        ),
+        (
+            &["healthcheck", "--log.level=debug"],
+            "--log.level cannot be used with `healthcheck`",
+        ),
+        (
+            &["--storage.path=x", "healthcheck"],
+            "--storage.path cannot be used with `healthcheck`",
         ),
         (&["--secret-key=fake"], "unexpected argument"),
         (&["backwards"], "unrecognized subcommand"),
@@ -369,4 +401,9 @@ fn the_environment_is_read_and_flags_win() {
     // What the environment names for the exporter does not disturb the other calls.
     assert!(matches!(parsed(&["demo"]).call, Call::Demo { .. }));
     assert!(matches!(parsed(&["simulate"]).call, Call::Simulate { .. }));
+    let listens_on = ":1".parse().expect("an address");
+    assert_eq!(
+        parsed(&["healthcheck"]).call,
+        Call::Healthcheck { listens_on }
+    );
 }

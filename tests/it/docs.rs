@@ -89,6 +89,7 @@ async fn every_flag_is_listed_with_its_default() {
         &["--help"][..],
         &["demo", "--help"],
         &["simulate", "--help"],
+        &["healthcheck", "--help"],
     ] {
         help += &run(command().args(call)).await.1;
     }

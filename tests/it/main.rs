@@ -6,6 +6,7 @@ mod demo;
 mod disk;
 mod docs;
 mod exporter;
+mod healthcheck;
 mod house;
 mod http;
 mod ports;
