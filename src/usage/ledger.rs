@@ -124,7 +124,10 @@ impl Ledger {
         self.series.iter_mut().for_each(Series::publish);
         let day = days.entry(date).or_default();
         day.open(answer.columns(), asked_at);
-        self.settle(day, date, asked_at, settling);
+        self.settled = self
+            .settled
+            .max(newest_settled(day, date, asked_at, settling));
+        self.follow_settled(days);
         merged
     }
 
@@ -176,13 +179,16 @@ impl Ledger {
         }
     }
 
-    fn settle(&mut self, day: &Day, date: Date, asked_at: DateTime<Utc>, settling: Settling) {
-        let newest = newest_settled(day, date, asked_at, settling);
-        self.settled = self.settled.max(newest);
-        if let Some(key) = self.settled.filter(|key| key.date() == date) {
-            for series in &mut self.series {
-                series.bucket_ms = day.word_ms(key, series.media);
-            }
+    /// Takes over the word on the settled bucket, which a stray row may have changed as well.
+    fn follow_settled(&mut self, days: &BTreeMap<Date, Day>) {
+        let Some((key, day)) = self
+            .settled
+            .and_then(|key| Some((key, days.get(&key.date())?)))
+        else {
+            return;
+        };
+        for series in &mut self.series {
+            series.bucket_ms = day.word_ms(key, series.media);
         }
     }
 }

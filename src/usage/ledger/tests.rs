@@ -168,6 +168,20 @@ fn a_stray_row_counts_once_and_its_own_date_overrides_it() {
 }
 
 #[test]
+fn the_settled_bucket_follows_a_stray_row_too() {
+    let mut book = Book::default();
+    let stray = key("2024-02-28 00:00:00");
+    book.ask(first_date(), &[(stray, [100, 0])]);
+    book.ask(first_date().succ(), &[]);
+    assert_eq!(book.ledger.settled, Some(stray));
+    for word in [100, 130] {
+        book.ask(first_date(), &[(stray, [word, 0])]);
+        let series = book.ledger.series(Media::Audio).expect("entered");
+        assert_eq!(series.bucket_ms, word);
+    }
+}
+
+#[test]
 fn usage_that_moves_from_one_date_to_another_is_counted_once() {
     let mut book = Book::default();
     book.ask(first_date().pred(), &[]);
