@@ -28,7 +28,7 @@ pub enum DecodeError {
 }
 
 /// Packs a day: format, checksum of the rest, flags, seconds, then per media its name and words, all as varints.
-pub(super) fn encode(day: &Day) -> Vec<u8> {
+pub fn encode(day: &Day) -> Vec<u8> {
     let mut out = vec![FORMAT, 0, 0, 0, 0];
     let on_grid = day
         .seconds()
@@ -71,7 +71,7 @@ fn put_column(out: &mut Vec<u8>, column: &Column) {
 ///
 /// # Errors
 /// When the bytes are of a newer format or damaged.
-pub(super) fn decode(bytes: &[u8], asked_at: Option<DateTime<Utc>>) -> Result<Day, DecodeError> {
+pub fn decode(bytes: &[u8], asked_at: Option<DateTime<Utc>>) -> Result<Day, DecodeError> {
     let (&format, rest) = bytes.split_first().ok_or(DecodeError::Damaged)?;
     if format != FORMAT {
         return Err(DecodeError::Format(format));

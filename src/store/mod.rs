@@ -2,7 +2,7 @@
 //! that nothing is ever shown which a crash could take back. Merging is the ledger's; this room loads, calls it and keeps.
 //! When somebody else has laid hands on the files, it saves to where the next start will look, or not at all.
 
-mod codec;
+pub mod codec;
 mod error;
 mod folder;
 mod rows;

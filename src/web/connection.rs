@@ -69,7 +69,7 @@ mod tests {
     use tokio::task::JoinHandle;
     use tokio::time::timeout;
 
-    use super::super::crowd::Crowd;
+    use super::super::serve_stream;
     use super::super::tests::{large_site, site};
     use super::*;
 
@@ -78,8 +78,7 @@ mod tests {
     /// A client of a conversation in memory, in which time passes only while both sides wait.
     fn client(site: &Arc<Site>) -> (DuplexStream, JoinHandle<()>) {
         let (client, server) = duplex(4096);
-        let place = Crowd::new(1).admit().expect("a place");
-        let conversation = converse(server, place, site.clone(), CancellationToken::new());
+        let conversation = serve_stream(server, site.clone(), CancellationToken::new());
         (client, tokio::spawn(conversation))
     }
 

@@ -19,7 +19,7 @@ mod site;
 pub use limits::Limits;
 pub use listen::{BindError, ListenAddress, ListenAddressError, bind};
 pub use passed::{PassedError, PassedSockets};
-pub use server::serve;
+pub use server::{serve, serve_stream};
 pub use site::{Reload, Site};
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -33,6 +34,17 @@ pub async fn serve(listeners: Vec<TcpListener>, site: Arc<Site>, shutdown: Cance
     shutdown.cancelled().await;
     tasks.close();
     tasks.wait().await;
+}
+
+/// Serves the site on one stream that is connected already, whatever carries it, until the conversation has ended.
+pub async fn serve_stream(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    site: Arc<Site>,
+    shutdown: CancellationToken,
+) {
+    if let Some(place) = Crowd::new(1).admit() {
+        converse(stream, place, site, shutdown).await;
+    }
 }
 
 /// What a listener needs to let somebody in.
