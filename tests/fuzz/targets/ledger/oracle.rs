@@ -1,0 +1,272 @@
+//! The rules of counting, written down once more and as naively as can be: nothing is carried along but what was said,
+//! and each figure is worked out from all of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use trtc_exporter::usage::{BUCKET_SECONDS, Day, Ledger, Media, final_at};
+
+use super::script::Said;
+use super::{Date, TimeKey};
+
+/// All that was ever said, and the figures that depend on when it was said.
+#[derive(Default)]
+pub(super) struct Oracle {
+    said: Vec<Said>,
+    /// Dates up to this one lie before the first sight, or were forgotten.
+    floor: Option<Date>,
+    /// For a date and media, after how many answers the first one for that very date had come since it was forgotten.
+    opened: BTreeMap<(Date, Media), usize>,
+    /// What forgotten days had been worth.
+    forgotten: BTreeMap<Media, i128>,
+    /// The highest that each media's credit ever was.
+    highest: BTreeMap<Media, i128>,
+    raised: u128,
+    lowered: u128,
+    settled: Option<TimeKey>,
+    in_settled: BTreeMap<Media, u64>,
+}
+
+impl Oracle {
+    /// The upstream has spoken.
+    pub(super) fn hear(&mut self, said: &Said) {
+        self.floor.get_or_insert(said.date);
+        self.said.push(said.clone());
+        let now = self.said.len();
+        for &media in &said.columns {
+            self.opened.entry((said.date, media)).or_insert(now);
+        }
+        for key in self.buckets(now - 1) {
+            for media in self.media(now) {
+                if self.counts(media, key.date(), now - 1) {
+                    let before = self.word(media, key, now - 1);
+                    let after = self.word(media, key, now);
+                    self.raised += u128::from(after.saturating_sub(before));
+                    self.lowered += u128::from(before.saturating_sub(after));
+                }
+            }
+        }
+        for media in self.media(now) {
+            let credited = self.credited(media);
+            let highest = self.highest.entry(media).or_default();
+            *highest = credited.max(*highest);
+        }
+        self.settle(said);
+    }
+
+    /// Days up to a date are gone, and what they were worth stays.
+    pub(super) fn forget(&mut self, through: Date) {
+        if self.floor.is_none() {
+            return;
+        }
+        let worth = self.media(self.said.len()).into_iter().map(|media| {
+            let worth: i128 = self
+                .buckets(self.said.len())
+                .into_iter()
+                .filter(|key| key.date() <= through)
+                .map(|key| self.worth(media, key))
+                .sum();
+            (media, worth)
+        });
+        for (media, worth) in worth.collect::<Vec<_>>() {
+            *self.forgotten.entry(media).or_default() += worth;
+        }
+        self.floor = self.floor.max(Some(through));
+        for said in &mut self.said {
+            said.rows.retain(|(key, _)| key.date() > through);
+        }
+        self.opened.retain(|&(date, _), _| date > through);
+    }
+
+    /// Everything that can be seen of the ledger and its days.
+    pub(super) fn judge(&self, ledger: &Ledger, days: &BTreeMap<Date, Day>) {
+        let now = self.said.len();
+        assert_eq!(ledger.floor, self.floor);
+        assert_eq!(ledger.settled, self.settled);
+        assert_eq!(u128::from(ledger.raised_ms), self.raised, "raised");
+        assert_eq!(u128::from(ledger.lowered_ms), self.lowered, "lowered");
+        let media = self.media(now);
+        assert!(
+            ledger
+                .series
+                .iter()
+                .map(|series| series.media)
+                .eq(media.iter().copied())
+        );
+        for series in &ledger.series {
+            let media = series.media;
+            assert_eq!(series.since, self.since(media), "{media} since");
+            assert_eq!(
+                i128::from(series.credited_ms),
+                self.credited(media),
+                "{media} credited"
+            );
+            assert_eq!(
+                i128::from(series.published_ms),
+                self.highest[&media],
+                "{media} published"
+            );
+            let ahead = self.highest[&media] - self.credited(media);
+            assert_eq!(
+                i128::from(series.overcounted_ms()),
+                ahead,
+                "{media} overcounted"
+            );
+            let in_settled = self.in_settled.get(&media).copied().unwrap_or(0);
+            assert_eq!(
+                series.bucket_ms, in_settled,
+                "{media} in {:?}",
+                self.settled
+            );
+        }
+        let buckets = self.buckets(now);
+        for (&date, day) in days {
+            let of_date = buckets.iter().filter(|key| key.date() == date);
+            assert!(
+                of_date
+                    .clone()
+                    .map(|key| key.second_of_day())
+                    .eq(day.seconds().iter().copied())
+            );
+            for &media in &media {
+                let sum = of_date
+                    .clone()
+                    .map(|&key| self.word(media, key, now))
+                    .sum::<u64>();
+                assert_eq!(day.sum_ms(media), sum, "{media} on {date}");
+            }
+        }
+    }
+
+    /// What the last answer brought: buckets never heard of before, unless all of it lies before the first sight.
+    pub(super) fn judge_arrivals(&self, arrivals: &[TimeKey]) {
+        let Some(last) = self.said.last() else { return };
+        let before = self.said.len() - 1;
+        let known = self.buckets(before);
+        let fresh: BTreeSet<TimeKey> = last.rows.iter().map(|&(key, _)| key).collect();
+        let expected = fresh.into_iter().filter(|key| {
+            let counts = |&media: &Media| self.counts(media, key.date(), before);
+            !known.contains(key) && last.columns.iter().any(counts)
+        });
+        assert!(arrivals.iter().copied().eq(expected), "{arrivals:?}");
+    }
+}
+
+/// Definitions. `until` is how many answers had been given.
+impl Oracle {
+    /// The media spoken about.
+    fn media(&self, until: usize) -> BTreeSet<Media> {
+        self.said[..until]
+            .iter()
+            .flat_map(|said| said.columns.iter().copied())
+            .collect()
+    }
+
+    /// The buckets heard of.
+    fn buckets(&self, until: usize) -> BTreeSet<TimeKey> {
+        self.said[..until]
+            .iter()
+            .flat_map(|said| said.rows.iter().map(|&(key, _)| key))
+            .collect()
+    }
+
+    /// The last word: of the last answer that has one. An answer for another date has none once one for the bucket's own
+    /// date has had the bucket. Of two words in one answer the larger holds.
+    fn word(&self, media: Media, key: TimeKey, until: usize) -> u64 {
+        let mut word = 0;
+        let mut own = false;
+        for said in &self.said[..until] {
+            let rows = said.rows.iter().filter(|&&(other, _)| other == key);
+            if said.date != key.date() && own || rows.clone().next().is_none() {
+                continue;
+            }
+            own |= said.date == key.date();
+            if let Some(column) = said.columns.iter().position(|&other| other == media) {
+                word = rows.map(|(_, values)| values[column]).max().unwrap_or(0);
+            }
+        }
+        word
+    }
+
+    /// After which answer a media was first heard of.
+    fn first_sight(&self, media: Media) -> usize {
+        let first = self
+            .said
+            .iter()
+            .position(|said| said.columns.contains(&media));
+        1 + first.expect("spoken about")
+    }
+
+    fn since(&self, media: Media) -> Date {
+        let said = &self.said[self.first_sight(media) - 1];
+        said.date.max(Date::of(said.asked_at))
+    }
+
+    /// After which answer what is said of a date is no longer entered, but credited; `None` while that has not come.
+    fn entered(&self, media: Media, date: Date) -> Option<usize> {
+        if self.floor.is_some_and(|floor| date > floor) && date > self.since(media) {
+            return Some(self.first_sight(media));
+        }
+        self.opened.get(&(date, media)).copied()
+    }
+
+    /// Whether what an answer changes is worth something, when `before` answers had been given.
+    fn counts(&self, media: Media, date: Date, before: usize) -> bool {
+        self.entered(media, date)
+            .is_some_and(|entered| entered <= before)
+    }
+
+    fn worth(&self, media: Media, key: TimeKey) -> i128 {
+        let Some(entered) = self.entered(media, key.date()) else {
+            return 0;
+        };
+        let [last, first] = [self.said.len(), entered].map(|until| self.word(media, key, until));
+        i128::from(last) - i128::from(first)
+    }
+
+    fn credited(&self, media: Media) -> i128 {
+        let forgotten = self.forgotten.get(&media).copied().unwrap_or(0);
+        let heard_of = self.buckets(self.said.len());
+        forgotten
+            + heard_of
+                .into_iter()
+                .map(|key| self.worth(media, key))
+                .sum::<i128>()
+    }
+}
+
+/// Which bucket is settled.
+impl Oracle {
+    /// An answer settles the newest bucket of its date that is old enough, if it has one there, or if there can be none any
+    /// more: a later one was shown, or the date is final.
+    fn settle(&mut self, said: &Said) {
+        let now = self.said.len();
+        let limit = said.asked_at.timestamp() - said.settle_after.num_seconds();
+        let old_enough = |key: &TimeKey| key.unix() <= limit;
+        let shown = self
+            .buckets(now)
+            .into_iter()
+            .filter(|key| key.date() == said.date);
+        let is_final = said.asked_at >= final_at(said.date);
+        let passed = |slot: &TimeKey| {
+            let later_was_shown = said
+                .watermark
+                .is_some_and(|watermark| slot.plus_seconds(BUCKET_SECONDS) <= watermark);
+            is_final || later_was_shown
+        };
+        let slots = (0..288).map(|slot| said.date.midnight().plus_seconds(slot * BUCKET_SECONDS));
+        let newest = shown.chain(slots.filter(passed)).filter(old_enough).max();
+        self.settled = self.settled.max(newest);
+        let Some(settled) = self.settled else { return };
+        let is_about = said.date == settled.date()
+            || said
+                .rows
+                .iter()
+                .any(|(key, _)| key.date() == settled.date());
+        if is_about {
+            for media in self.media(now) {
+                self.in_settled
+                    .insert(media, self.word(media, settled, now));
+            }
+        }
+    }
+}
