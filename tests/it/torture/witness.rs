@@ -6,8 +6,9 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OpenFlags};
 use trtc_exporter::simulator::Handle;
+use trtc_exporter::store::codec;
 use trtc_exporter::tencent::action::INTERACTIVE_TIME;
-use trtc_exporter::usage::{App, Date, Media, final_at};
+use trtc_exporter::usage::{App, Date, Day, Media};
 
 use crate::exporter::Scrape;
 
@@ -101,7 +102,7 @@ impl Witness {
                         ));
                     }
                 }
-            } else if history_is_read(app, told) && self.knows_today(app, told, scrape) {
+            } else if let Some(credited) = self.credited_when_all_is_known(app, told) {
                 let shown = self.shown(app, told);
                 self.bases.insert(app, (shown, credited));
             } else {
@@ -140,26 +141,56 @@ impl Witness {
         sums
     }
 
-    /// The gauges of today and yesterday are what the upstream says now.
-    fn knows_today(&mut self, app: App, told: Told<'_>, scrape: &Scrape) -> bool {
-        let today = told.today();
-        [("today", today), ("yesterday", today.pred())]
-            .into_iter()
-            .all(|(day, date)| {
-                let shown = self.shown_on(app, date, told);
-                let gauge = |media| {
-                    sample(
-                        scrape,
-                        "trtc_usage_day_seconds",
-                        app,
-                        media,
-                        &format!("day=\"{day}\""),
-                    )
-                };
-                shown
-                    .into_iter()
-                    .all(|(media, sum)| gauge(media) == Some(sum))
-            })
+    /// What is credited of an app while the exporter has the upstream's last word on every date that it can ask for; `None`
+    /// while it has not. Only its own state tells: an answer may have been on its way when it was killed, or lacked rows.
+    fn credited_when_all_is_known(&mut self, app: App, told: Told<'_>) -> Option<Sums> {
+        let kept = Kept::read(app, told.state);
+        let mut dates = (0..DATES).map(|days| told.today().minus_days(days));
+        let all = dates.all(|date| {
+            let shown = self.shown_on(app, date, told);
+            let same = |day: &Day| {
+                let sum = |media| day.sum_ms(media) as f64 / 1000.0;
+                shown.iter().all(|(&media, &shown)| sum(media) == shown)
+            };
+            kept.days.get(&date.to_string()).is_some_and(same)
+        });
+        all.then_some(kept.credited)
+    }
+}
+
+/// What the exporter keeps of an app.
+struct Kept {
+    /// The dates that it has an answer for.
+    days: HashMap<String, Day>,
+    credited: Sums,
+}
+
+impl Kept {
+    fn read(app: App, state: &Path) -> Self {
+        let mut state =
+            Connection::open_with_flags(state, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("opens");
+        // Both as they are at one instant.
+        let state = state.transaction().expect("readable");
+        let of_app = |query: &str, row: &mut dyn FnMut(&rusqlite::Row<'_>)| {
+            let mut statement = state.prepare(query).expect("these are its tables");
+            let mut rows = statement.query([app.to_string()]).expect("readable");
+            while let Some(found) = rows.next().expect("readable") {
+                row(found);
+            }
+        };
+        let (mut days, mut credited) = (HashMap::new(), Sums::new());
+        let query = "SELECT date, buckets FROM day JOIN target ON target = id WHERE app = ?1 AND asked_at IS NOT NULL";
+        of_app(query, &mut |row| {
+            let (date, bytes) = (row.get_unwrap(0), row.get_unwrap::<_, Vec<u8>>(1));
+            days.insert(date, codec::decode(&bytes, None).expect("a day"));
+        });
+        let query =
+            "SELECT media, credited_ms FROM series JOIN target ON target = id WHERE app = ?1";
+        of_app(query, &mut |row| {
+            let media = row.get_unwrap::<_, String>(0).parse().expect("a media");
+            credited.insert(media, row.get_unwrap::<_, i64>(1) as f64 / 1000.0);
+        });
+        Self { days, credited }
     }
 }
 
@@ -183,29 +214,4 @@ fn sample(scrape: &Scrape, name: &str, app: App, media: Media, more: &str) -> Op
             labels.contains(more) && wanted.iter().all(|label| labels.contains(label))
         })
         .map(|(_, value)| value)
-}
-
-/// Whether the exporter has an answer for every date that it can ask for, and of those before yesterday a final one. Only
-/// its own state tells: an answer may have been on its way when it was killed.
-fn history_is_read(app: App, told: Told<'_>) -> bool {
-    let query = "SELECT date, asked_at FROM day JOIN target ON target = id WHERE app = ?1 AND asked_at IS NOT NULL";
-    let state =
-        Connection::open_with_flags(told.state, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("opens");
-    let mut statement = state.prepare(query).expect("these are its tables");
-    let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?));
-    let rows = statement
-        .query_map([app.to_string()], row)
-        .expect("readable");
-    let asked: HashMap<String, i64> = rows.collect::<Result<_, _>>().expect("readable");
-    (0..DATES).all(|days| {
-        let date = told.today().minus_days(days);
-        let settled = if days < 2 {
-            i64::MIN
-        } else {
-            final_at(date).timestamp()
-        };
-        asked
-            .get(&date.to_string())
-            .is_some_and(|&asked_at| asked_at >= settled)
-    })
 }
