@@ -44,7 +44,11 @@ pub fn parse(text: &str, report: &Report) -> Option<Node> {
                     return stop(line, what);
                 }
             }
-            Err(error) => return stop(error.marker().line(), syntax_error(&error)),
+            // What is missed at the end is missed on the line behind the last.
+            Err(error) => {
+                let line = error.marker().line().min(last_line(text));
+                return stop(line, syntax_error(&error));
+            }
         }
     }
     Some(tree.root.unwrap_or_else(|| nothing(1)))
@@ -53,6 +57,15 @@ pub fn parse(text: &str, report: &Report) -> Option<Node> {
 /// The parser's messages name what it missed but never quote the text, so they cannot give a secret away.
 fn syntax_error(error: &ScanError) -> String {
     format!("not valid YAML: {}", error.info())
+}
+
+/// The number of the last line; a line ends by LF, CR or both.
+fn last_line(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let pairs = bytes.iter().zip(bytes.iter().skip(1));
+    // The end of the last line begins no further one.
+    let ends = pairs.filter(|&(&byte, &next)| byte == b'\n' || byte == b'\r' && next != b'\n');
+    1 + ends.count()
 }
 
 /// A collection that is still open.
@@ -265,6 +278,22 @@ mod tests {
         let found = problems("a: 1\nb: [1, 2\nc: 3\n");
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].starts_with("3: not valid YAML: "), "{found:?}");
+    }
+
+    #[test]
+    fn a_text_that_ends_too_early_is_wrong_on_its_last_line() {
+        for (text, last) in [
+            ("a: 1\nb", 2),
+            ("a: 1\nb\n", 2),
+            ("a: [\n\n", 2),
+            ("b\r\nc: [\r\n", 2),
+            ("'", 1),
+        ] {
+            let found = problems(text);
+            assert_eq!(found.len(), 1, "{found:?}");
+            let place = format!("{last}: not valid YAML: ");
+            assert!(found[0].starts_with(&place), "{text:?}: {found:?}");
+        }
     }
 
     #[test]
