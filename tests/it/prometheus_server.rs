@@ -1,39 +1,44 @@
 //! A real Prometheus as a child process, for tests to ask.
 
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
+use tempfile::TempDir;
 
-use crate::exporter::Exporter;
+use crate::exporter::{Exporter, flag};
 use crate::ports::free_address;
 
-/// A real Prometheus that scrapes one exporter. Killed when dropped.
+/// A real Prometheus. Killed when dropped.
 pub(crate) struct Prometheus {
     child: Child,
     base: String,
-    _home: tempfile::TempDir,
+    _home: Option<TempDir>,
 }
 
 impl Prometheus {
-    /// Starts it on a free port; it may not answer yet.
+    /// One that scrapes an exporter every second, and forgets all in the end. It may not answer yet.
     pub(crate) fn start(exporter: &Exporter) -> Self {
         let home = tempfile::tempdir().expect("a directory");
         let config = format!(
             "global: {{ scrape_interval: 1s }}\nscrape_configs:\n  - job_name: trtc\n    static_configs:\n      - targets: ['{}']\n",
             exporter.address()
         );
-        let file = home.path().join("prometheus.yml");
-        std::fs::write(&file, config).expect("writable");
+        std::fs::write(home.path().join("prometheus.yml"), config).expect("writable");
+        let mut prometheus = Self::in_folder(home.path());
+        prometheus._home = Some(home);
+        prometheus
+    }
+
+    /// One that works by the `prometheus.yml` of a folder, and keeps its data in `tsdb` beside it. It may not answer yet.
+    pub(crate) fn in_folder(folder: &Path) -> Self {
         let address = free_address();
         let child = Command::new("prometheus")
-            .arg(format!("--config.file={}", file.display()))
-            .arg(format!(
-                "--storage.tsdb.path={}",
-                home.path().join("tsdb").display()
-            ))
+            .arg(flag("--config.file", &folder.join("prometheus.yml")))
+            .arg(flag("--storage.tsdb.path", &folder.join("tsdb")))
             .arg(format!("--web.listen-address={address}"))
-            .arg("--log.level=warn")
+            .arg("--log.level=error")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
@@ -41,8 +46,18 @@ impl Prometheus {
         Self {
             child,
             base: format!("http://{address}"),
-            _home: home,
+            _home: None,
         }
+    }
+
+    /// Where it serves.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Waits until it answers.
+    pub(crate) async fn ready(&self) {
+        self.result("vector(1)").await;
     }
 
     /// The result of an instant query, once it is not empty.
