@@ -3,6 +3,7 @@
 mod chain;
 mod cli;
 mod counting;
+mod dashboards;
 mod demo;
 mod disk;
 mod docs;

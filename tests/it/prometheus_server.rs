@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use trtc_exporter::clock::{Clock, SystemClock};
 
 use crate::exporter::{Exporter, flag};
 use crate::ports::free_address;
@@ -20,12 +21,37 @@ pub(crate) struct Prometheus {
 impl Prometheus {
     /// One that scrapes an exporter every second, and forgets all in the end. It may not answer yet.
     pub(crate) fn start(exporter: &Exporter) -> Self {
+        Self::start_with(exporter, &[], None)
+    }
+
+    /// Starts it with rules, which it evaluates every second unless they say otherwise, and with samples of the past as
+    /// OpenMetrics text.
+    pub(crate) fn start_with(exporter: &Exporter, rules: &[String], past: Option<&str>) -> Self {
         let home = tempfile::tempdir().expect("a directory");
+        let write = |name: &str, text: &str| {
+            let file = home.path().join(name);
+            std::fs::write(&file, text).expect("writable");
+            file
+        };
+        for (index, text) in rules.iter().enumerate() {
+            write(&format!("{index}.rules.yml"), text);
+        }
         let config = format!(
-            "global: {{ scrape_interval: 1s }}\nscrape_configs:\n  - job_name: trtc\n    static_configs:\n      - targets: ['{}']\n",
+            "global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\nrule_files: ['*.rules.yml']\nscrape_configs:\n  \
+             - job_name: trtc\n    static_configs:\n      - targets: ['{}']\n",
             exporter.address()
         );
-        std::fs::write(home.path().join("prometheus.yml"), config).expect("writable");
+        write("prometheus.yml", &config);
+        if let Some(past) = past {
+            let import = Command::new("promtool")
+                .args(["tsdb", "create-blocks-from", "openmetrics"])
+                .arg(write("past.txt", past))
+                .arg(home.path().join("tsdb"))
+                .output()
+                .expect("promtool is installed: tests/run sees to that");
+            let said = String::from_utf8_lossy(&import.stderr);
+            assert!(import.status.success(), "{said}");
+        }
         let mut prometheus = Self::in_folder(home.path());
         prometheus._home = Some(home);
         prometheus
@@ -74,17 +100,37 @@ impl Prometheus {
 
     /// The result of an instant query as it is now. Fails when Prometheus says that the query is wrong.
     pub(crate) async fn result(&self, promql: &str) -> Vec<Value> {
-        let url = format!("{}/api/v1/query", self.base);
-        let mut url: reqwest::Url = url.parse().expect("a URL");
-        url.query_pairs_mut().append_pair("query", promql);
+        self.ask("query", &[("query", promql)]).await
+    }
+
+    /// The result of a query over the last `seconds`, in steps of `step` seconds.
+    pub(crate) async fn range(&self, promql: &str, seconds: i64, step: i64) -> Vec<Value> {
+        let now = SystemClock::start().now().utc.timestamp();
+        let [start, end, step] = [now - seconds, now, step].map(|number| number.to_string());
+        let parameters = [
+            ("query", promql),
+            ("start", &start),
+            ("end", &end),
+            ("step", &step),
+        ];
+        self.ask("query_range", &parameters).await
+    }
+
+    async fn ask(&self, what: &str, parameters: &[(&str, &str)]) -> Vec<Value> {
+        let url = format!("{}/api/v1/{what}", self.base);
+        let url = reqwest::Url::parse_with_params(&url, parameters).expect("a URL");
         for _ in 0..600 {
             if let Some(body) = answer(url.clone()).await {
-                assert_eq!(body["status"], "success", "{promql}\n{}", body["error"]);
-                return body["data"]["result"].as_array().expect("a vector").clone();
+                assert_eq!(
+                    body["status"], "success",
+                    "{parameters:?}\n{}",
+                    body["error"]
+                );
+                return body["data"]["result"].as_array().expect("a list").clone();
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        panic!("Prometheus never answers: {promql}");
+        panic!("Prometheus never answers: {parameters:?}");
     }
 
     /// The value of the only element.
