@@ -6,9 +6,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -18,6 +21,7 @@ use crate::cli::{ConfigSource, Storage, WebFlags};
 use crate::clock::{Clock, Moment};
 use crate::collect::{CODES, Command, Poller, SetUpError, Tools};
 use crate::config::{self, Config, ConfigError, Loaded, Shard};
+use crate::descriptors;
 use crate::error::with_causes;
 use crate::health::Health;
 use crate::healthcheck::Unhealthy;
@@ -61,7 +65,7 @@ pub enum AppError {
     Signals(#[source] std::io::Error),
     /// The system refuses something that every process needs.
     #[error("cannot start threads")]
-    Runtime(#[source] std::io::Error),
+    Threads(#[source] std::io::Error),
     /// Something else logs already.
     #[error("cannot log")]
     Log(#[source] tracing::subscriber::SetGlobalDefaultError),
@@ -153,7 +157,8 @@ impl Source {
     }
 }
 
-/// Runs the exporter until it is told to stop. It listens on the `passed` sockets, without them by the flags.
+/// Runs the exporter until it is told to stop. It listens on the `passed` sockets, without them by the flags. It polls on
+/// other threads than it is called on: those may be blocked.
 ///
 /// # Errors
 /// When it cannot start.
@@ -163,6 +168,7 @@ pub async fn run(
     passed: Option<PassedSockets>,
     storage: Storage,
     clock: Arc<dyn Clock>,
+    polling: &Handle,
 ) -> Result<(), AppError> {
     let config = source.load()?;
     let store = Arc::new(Mutex::new(open(&storage)?));
@@ -176,7 +182,7 @@ pub async fn run(
     telemetry.shard_is(source.shard().index(), source.shard().count());
     let exposition = Arc::new(Exposition::new(Arc::clone(&telemetry)));
     let health = Arc::new(Health::new(clock.now().mono));
-    let shown_config = Arc::new(ArcSwap::from_pointee(source.shown(&config)));
+    let shown_config = Arc::new(ArcSwap::from_pointee(Bytes::from(source.shown(&config))));
     let tools = Tools {
         clock: Arc::clone(&clock),
         store,
@@ -200,7 +206,7 @@ pub async fn run(
 
     let stop = CancellationToken::new();
     let (commands, orders) = mpsc::channel(1);
-    let mut reloader = Reloader {
+    let reloader = Reloader {
         source,
         commands,
         telemetry,
@@ -208,22 +214,25 @@ pub async fn run(
         shown_config: Arc::clone(&shown_config),
         clock: Arc::clone(&clock),
     };
-    let polling = tokio::spawn(poller.run(orders, stop.clone()));
     // It goes on to the very end, so nobody waits for it.
     drop(tokio::spawn(supervisor::reassure(
         Arc::clone(&health),
         Arc::clone(&clock),
     )));
-    let (reloads, mut asked_to_reload) = mpsc::channel::<web::Reload>(1);
+    let polling = polling.spawn(poller.run(orders, stop.clone()));
+    let polling = tokio::spawn(watch(polling, Arc::clone(&health), stop.clone()));
+    // One may be under way and one wait: it will read what is there when its turn comes, so it stands for all later ones.
+    let (reloads, asked_to_reload) = mpsc::channel(1);
+    tokio::spawn(reloader.run(asked_to_reload));
     let site = Site {
         telemetry_path: web.telemetry_path,
         version: build_info::VERSION,
         exposition: Arc::clone(&exposition),
         health,
         config: shown_config,
-        reload: web.enable_lifecycle.then_some(reloads),
+        reload: web.enable_lifecycle.then(|| reloads.clone()),
         scrapes: Arc::new(Semaphore::new(scrapes_at_once(web.max_requests))),
-        limits: Limits::default(),
+        limits: Limits::within(descriptors::allow_all()),
         clock,
     };
     let serving = tokio::spawn(web::serve(listeners, Arc::new(site), stop.clone()));
@@ -234,29 +243,42 @@ pub async fn run(
         tokio::select! {
             _ = renewal.tick() => exposition.renew(),
             signal = signals.next() => match signal {
-                Signal::Reload => drop(reloader.reload().await),
+                Signal::Reload => drop(reloads.try_send(oneshot::channel().0)),
                 Signal::Stop(name) => {
                     info!(signal = name, "Stopping");
                     break;
                 }
             },
-            Some(reply) = asked_to_reload.recv() => {
-                let result: Result<(), String> = reloader.reload().await;
-                // Whoever asked may be gone by now; the reload counts all the same.
-                drop(reply.send(result));
-            }
         }
     }
     supervisor::stopping();
     stop.cancel();
-    if tokio::time::timeout(GRACE, async { tokio::join!(serving, polling) })
-        .await
-        .is_err()
-    {
+    let within_grace = |task| tokio::time::timeout(GRACE, task);
+    let (served, polled) = tokio::join!(within_grace(serving), within_grace(polling));
+    if served.is_err() {
         warn!("Gave up waiting for connections to finish");
+    }
+    if polled.is_err() {
+        warn!("Gave up waiting for the poll loop; what it has not saved was not shown either");
     }
     info!("Stopped; all that was shown is saved");
     Ok(())
+}
+
+/// Waits for the poll loop to end. When nobody has told it to, that is a bug: what it has shown goes on being served, and
+/// probes learn at once that it is time to restart.
+async fn watch(polling: JoinHandle<()>, health: Arc<Health>, stop: CancellationToken) {
+    let reason = match polling.await {
+        Ok(()) if stop.is_cancelled() => return,
+        Ok(()) => "it has ended by itself".to_owned(),
+        Err(panic) => with_causes(&panic),
+    };
+    // Whoever reads the log finds the probe as it says.
+    health.died(reason.clone());
+    error!(
+        error = reason,
+        "The poll loop has died; nothing is polled until a restart"
+    );
 }
 
 fn open(storage: &Storage) -> Result<Store, OpenError> {
@@ -298,12 +320,19 @@ struct Reloader {
     commands: mpsc::Sender<Command>,
     telemetry: Arc<Telemetry>,
     exposition: Arc<Exposition>,
-    shown_config: Arc<ArcSwap<String>>,
+    shown_config: Arc<ArcSwap<Bytes>>,
     clock: Arc<dyn Clock>,
 }
 
 impl Reloader {
-    async fn reload(&mut self) -> Result<(), String> {
+    async fn run(self, mut asked: mpsc::Receiver<web::Reload>) {
+        while let Some(reply) = asked.recv().await {
+            // Whoever asked may be gone by now; the reload counts all the same.
+            drop(reply.send(self.reload().await));
+        }
+    }
+
+    async fn reload(&self) -> Result<(), String> {
         let result = self.try_reload().await;
         match &result {
             Ok(()) => self.telemetry.reload_succeeded(seconds(self.clock.now())),
@@ -321,8 +350,11 @@ impl Reloader {
         result
     }
 
-    async fn try_reload(&mut self) -> Result<(), String> {
-        let config = self.source.load().map_err(|error| with_causes(&error))?;
+    async fn try_reload(&self) -> Result<(), String> {
+        let source = self.source.clone();
+        let loading = tokio::task::spawn_blocking(move || source.load());
+        let loaded = loading.await.map_err(|panic| with_causes(&panic))?;
+        let config = loaded.map_err(|error| with_causes(&error))?;
         let shown = self.source.shown(&config);
         let (reply, answer) = oneshot::channel();
         let order = Command::Reload {
@@ -335,7 +367,7 @@ impl Reloader {
             .map_err(|_| "the poll loop has ended")?;
         let result = answer.await.map_err(|_| "the poll loop has ended")?;
         result.map_err(|error| with_causes(&error))?;
-        self.shown_config.store(Arc::new(shown));
+        self.shown_config.store(Arc::new(shown.into()));
         Ok(())
     }
 }

@@ -21,7 +21,7 @@ use crate::web::{self, ListenAddress, PassedSockets};
 /// Often enough that a newcomer sees figures move.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Runs the exporter against a simulator until it is told to stop.
+/// Runs the exporter against a simulator until it is told to stop; see [`app::run`].
 ///
 /// # Errors
 /// When one of them cannot start.
@@ -31,6 +31,7 @@ pub async fn demo(
     passed: Option<PassedSockets>,
     storage: Storage,
     clock: Arc<dyn Clock>,
+    polling: &tokio::runtime::Handle,
 ) -> Result<(), AppError> {
     let nearby = ListenAddress {
         host: Some("127.0.0.1".to_owned()),
@@ -57,7 +58,7 @@ pub async fn demo(
             );
         }
     }
-    app::run(Source::Fixed(config), web, passed, storage, clock).await
+    app::run(Source::Fixed(config), web, passed, storage, clock, polling).await
 }
 
 /// Serves a simulator alone until it is told to stop.

@@ -28,7 +28,8 @@
 //!   word at first sight, over all buckets. It is never rebuilt from the upstream's absolute figures.
 //! - **The core is pure.** `usage`, the deciding half of `collect`, `tencent::{sign, skew, wire}` do no I/O, read no
 //!   clock and know no async; they take `now` and hand back when to wake. Only [`clock`] reads clocks.
-//! - **A scrape waits for nobody**: neither the upstream nor the poll loop nor the disk.
+//! - **A scrape waits for nobody**: neither the upstream nor the poll loop nor the disk. Serving and polling have
+//!   [`threads`] of their own.
 //! - **Arrows point one way**: `tests/it/house.rs` checks it in the source.
 //!
 //! Around that way: [`app`] builds all of it and owns signals, reload and the end; [`config`] turns YAML into values and
@@ -42,6 +43,7 @@ pub mod clock;
 pub mod collect;
 pub mod config;
 pub mod demo;
+pub mod descriptors;
 pub mod error;
 pub mod health;
 pub mod healthcheck;
@@ -53,5 +55,6 @@ pub mod simulator;
 pub mod store;
 pub mod supervisor;
 pub mod tencent;
+pub mod threads;
 pub mod usage;
 pub mod web;

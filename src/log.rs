@@ -4,6 +4,7 @@
 //! Time comes from the program's clock. Spans are not shown; what belongs to a line is among its event's fields.
 
 mod line;
+mod panic;
 
 use std::fmt;
 use std::io;
@@ -58,13 +59,15 @@ pub enum Format {
 /// The crate's own events, whose level is configurable.
 const OWN_TARGET: &str = env!("CARGO_CRATE_NAME");
 
-/// Lets the whole process log to standard error from here on. Fails when that has been settled already.
+/// Lets the whole process log to standard error from here on, its panics too. Fails when that has been settled already.
 pub fn init(
     level: Level,
     format: Format,
     clock: Arc<dyn Clock>,
 ) -> Result<(), SetGlobalDefaultError> {
-    set_global_default(subscriber(level, format, clock, io::stderr))
+    set_global_default(subscriber(level, format, clock, io::stderr))?;
+    panic::log_all();
+    Ok(())
 }
 
 /// What [`init`] installs, with a writer of one's own. Dependencies are heard from `warn` on only, because what they

@@ -4,17 +4,16 @@ use std::fmt::Display;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
 use tracing::error;
 
 use trtc_exporter::app::{self, AppError, Source};
 use trtc_exporter::cli::{self, Call, Invocation};
 use trtc_exporter::clock::{Clock, ScriptedClock, SystemClock};
 use trtc_exporter::error::with_causes;
+use trtc_exporter::threads::Threads;
 use trtc_exporter::web::PassedSockets;
 use trtc_exporter::{demo, healthcheck, log};
-
-/// Two threads: scrapes go on while the poll loop renders and compresses.
-const THREADS: usize = 2;
 
 const FAILURE: u8 = 1;
 const UNUSABLE_CONFIGURATION: u8 = 2;
@@ -41,7 +40,11 @@ fn main() -> ExitCode {
     let passed = passed_sockets(&call);
     let result = log::init(log.level, log.format, Arc::clone(&clock))
         .map_err(AppError::Log)
-        .and_then(|()| runtime()?.block_on(run(call, passed, clock)));
+        .and_then(|()| Threads::start().map_err(AppError::Threads))
+        .and_then(|threads| {
+            let polling = threads.polling().clone();
+            threads.run(run(call, passed, clock, polling))
+        });
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(AppError::Config(problems)) => {
@@ -73,6 +76,7 @@ async fn run(
     call: Call,
     passed: Option<PassedSockets>,
     clock: Arc<dyn Clock>,
+    polling: Handle,
 ) -> Result<(), AppError> {
     match call {
         Call::Run {
@@ -81,27 +85,21 @@ async fn run(
             web,
             storage,
             ..
-        } => app::run(Source::Given { source, shard }, web, passed, storage, clock).await,
+        } => {
+            let source = Source::Given { source, shard };
+            app::run(source, web, passed, storage, clock, &polling).await
+        }
         Call::Demo {
             simulator,
             web,
             storage,
-        } => demo::demo(simulator, web, passed, storage, clock).await,
+        } => demo::demo(simulator, web, passed, storage, clock, &polling).await,
         Call::Simulate {
             listen_address,
             simulator,
         } => demo::simulate(&listen_address, &simulator, clock).await,
         Call::Healthcheck { listens_on } => Ok(healthcheck::check(&listens_on).await?),
     }
-}
-
-fn runtime() -> Result<tokio::runtime::Runtime, AppError> {
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder
-        .worker_threads(THREADS)
-        .enable_all()
-        .build()
-        .map_err(AppError::Runtime)
 }
 
 /// `--config.check`: for a person or a script at a terminal, so without a log's dressing.

@@ -40,6 +40,9 @@ pub(super) enum Failure {
     /// A bug; it costs this poll only.
     #[error("the poll panicked; this is a bug, please report it")]
     Panicked(#[source] JoinError),
+    /// A bug; it costs this poll only.
+    #[error("saving the answer panicked; this is a bug, please report it")]
+    SavePanicked(#[source] JoinError),
 }
 
 impl Failure {
@@ -48,7 +51,7 @@ impl Failure {
         match self {
             Self::Call(error) => error.label(),
             Self::NotKept(_) | Self::NotSaved(_) => NOT_SAVED,
-            Self::Panicked(_) => PANIC,
+            Self::Panicked(_) | Self::SavePanicked(_) => PANIC,
         }
     }
 
@@ -56,9 +59,14 @@ impl Failure {
     pub(super) fn outcome(&self) -> Outcome {
         match self {
             Self::Call(error) => Outcome::Failed(error.class()),
-            Self::NotKept(_) | Self::NotSaved(_) => Outcome::NotKept,
+            Self::NotKept(_) | Self::NotSaved(_) | Self::SavePanicked(_) => Outcome::NotKept,
             Self::Panicked(_) => Outcome::Failed(Class::Transient),
         }
+    }
+
+    /// Whether the state was at fault, whatever the answer said.
+    pub(super) fn is_unsaved(&self) -> bool {
+        matches!(self, Self::NotSaved(_) | Self::SavePanicked(_))
     }
 
     /// Whether the upstream has said that this very question has no answer.

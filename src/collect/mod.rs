@@ -11,6 +11,7 @@ mod lane;
 mod poller;
 mod queue;
 mod quota;
+mod saving;
 mod schedule;
 mod work;
 

@@ -6,7 +6,6 @@
 mod reload;
 
 use std::collections::HashMap;
-use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +17,7 @@ use tracing::{debug, error, info, warn};
 
 use super::failure::Failure;
 use super::lane::{Attempt, Next, Outcome};
+use super::saving::save_all;
 use super::schedule::Verdict;
 use super::work::{AccountWork, LaneId, LaneWork, SetUpError};
 use crate::clock::{Clock, Moment};
@@ -255,25 +255,21 @@ impl Poller {
         }
         let store = Arc::clone(&self.tools.store);
         let settle_after = TimeDelta::from_std(self.config.settle_after).unwrap_or(TimeDelta::MAX);
-        let count = polls.len();
-        let saving = tokio::task::spawn_blocking(move || {
+        let results = save_all(polls, move |polls| {
             // A panic while saving has rolled its transaction back: the store is whole.
             store
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
-                .save(&polls, settle_after)
-        });
-        match saving.await {
-            Ok(Ok(results)) => {
-                self.note_saved();
-                results
-                    .into_iter()
-                    .map(|result| result.map_err(Failure::NotKept))
-                    .collect()
-            }
-            Ok(Err(error)) => self.note_not_saved(&error, count),
-            Err(panic) => self.note_not_saved(&panic, count),
+                .save(polls, settle_after)
+        })
+        .await;
+        let is_saved =
+            |result: &Result<_, Failure>| !result.as_ref().is_err_and(Failure::is_unsaved);
+        match results.first() {
+            Some(Err(failure)) if !results.iter().any(is_saved) => self.note_not_saved(failure),
+            _ => self.note_saved(),
         }
+        results
     }
 
     fn note_saved(&mut self) {
@@ -284,15 +280,15 @@ impl Poller {
     }
 
     /// One line when it begins to fail or fails differently: it is tried with every answer that comes.
-    fn note_not_saved(&mut self, error: &dyn Error, count: usize) -> Vec<Result<Saved, Failure>> {
+    fn note_not_saved(&mut self, failure: &Failure) {
         self.tools.telemetry.not_saved();
-        let error: Arc<str> = with_causes(error).into();
+        let error: Arc<str> = match failure {
+            Failure::NotSaved(error) => Arc::clone(error),
+            other => other.to_string().into(),
+        };
         if self.unsaved.replace(Arc::clone(&error)).as_ref() != Some(&error) {
             error!(%error, "State cannot be saved; usage is not credited until it can");
         }
-        (0..count)
-            .map(|_| Err(Failure::NotSaved(Arc::clone(&error))))
-            .collect()
     }
 
     fn succeeded(&mut self, ticket: Ticket, saved: Saved) {

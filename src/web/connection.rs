@@ -41,13 +41,17 @@ pub(super) async fn converse(
         .header_read_timeout(limits.idle)
         .max_header_size(MAX_HEAD)
         .max_headers(MAX_HEADERS)
+        // hyper would read ahead up to 400 kB for a client that sends many requests at once.
+        .max_buf_size(MAX_HEAD)
+        // A client that has said all it will say still wants its answer.
+        .half_close(true)
         // Even where the stream cannot: hyper would copy the whole body, and think it sent.
         .writev(true)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = place.wanted() => return debug!("an idle connection gave way to a new one"),
+        () = place.wanted() => return debug!("a connection gave way to a new one"),
         () = shutdown.cancelled() => {
             connection.as_mut().graceful_shutdown();
             match tokio::time::timeout(limits.drain, connection).await {

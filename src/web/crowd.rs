@@ -1,12 +1,15 @@
 //! Everybody who is connected: a bounded number, among whom the longest idle gives way to a newcomer.
 //!
 //! Refusing newcomers instead would let idle connections, leaked or hostile, shut scrapers out. So an idle one is cut:
-//! a scraper that meets this connects again, and a request in flight is never disturbed.
+//! a scraper that meets this connects again. A request in flight is disturbed only when nobody is idle: an answer leaves
+//! within milliseconds, so when every place is taken by one, the oldest of them go to readers that are stuck.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 use tokio_util::sync::CancellationToken;
 
 /// What one connection is doing. Requests are counted and not just marked, since with pipelining the next begins before
@@ -15,7 +18,8 @@ use tokio_util::sync::CancellationToken;
 pub(super) struct Activity {
     begun: AtomicU64,
     ended: AtomicU64,
-    idle_since: AtomicU64,
+    /// The turn at which it became idle, or stopped being idle.
+    since: AtomicU64,
 }
 
 impl Activity {
@@ -41,6 +45,7 @@ pub(super) struct Crowd {
     limit: usize,
     /// Orders events; a clock would add nothing.
     turn: AtomicU64,
+    departure: Notify,
     members: Mutex<HashMap<u64, Member>>,
 }
 
@@ -55,46 +60,52 @@ impl Crowd {
         Arc::new(Self {
             limit,
             turn: AtomicU64::new(0),
+            departure: Notify::new(),
             members: Mutex::default(),
         })
     }
 
-    /// A place for one more; `None` when all are taken by requests in flight.
-    pub(super) fn admit(self: &Arc<Self>) -> Option<Place> {
-        if self.members().len() >= self.limit && !self.cut_idlest() {
-            return None;
+    /// A place for one more.
+    pub(super) fn admit(self: &Arc<Self>) -> Place {
+        if self.members().len() >= self.limit {
+            self.make_room();
         }
         let id = self.next_turn();
         let activity = Arc::new(Activity::default());
-        activity.idle_since.store(id, Ordering::Relaxed);
+        activity.since.store(id, Ordering::Relaxed);
         let cut = CancellationToken::new();
         let member = Member {
             activity: activity.clone(),
             cut: cut.clone(),
         };
         self.members().insert(id, member);
-        Some(Place {
+        Place {
             id,
             activity,
             cut,
             crowd: self.clone(),
-        })
+        }
     }
 
-    /// Cuts the connection that has been idle longest; false when none is idle.
-    pub(super) fn cut_idlest(&self) -> bool {
+    /// Cuts the connection that has been idle longest, or if none is idle, the one that has been busy longest. False when
+    /// there is none.
+    pub(super) fn make_room(&self) -> bool {
         let mut members = self.members();
-        let idle = members
-            .iter()
-            .filter(|(_, member)| member.activity.is_idle());
-        let idlest = idle
-            .min_by_key(|(_, member)| member.activity.idle_since.load(Ordering::Relaxed))
-            .map(|(&id, _)| id);
-        let Some(member) = idlest.and_then(|id| members.remove(&id)) else {
+        let dearest_last = |(_, member): &(&u64, &Member)| {
+            let activity = &member.activity;
+            (!activity.is_idle(), activity.since.load(Ordering::Relaxed))
+        };
+        let first = members.iter().min_by_key(dearest_last).map(|(&id, _)| id);
+        let Some(member) = first.and_then(|id| members.remove(&id)) else {
             return false;
         };
         member.cut.cancel();
         true
+    }
+
+    /// The next time that a connection has been closed, counted from this call.
+    pub(super) fn departure(&self) -> Notified<'_> {
+        self.departure.notified()
     }
 
     fn next_turn(&self) -> u64 {
@@ -106,7 +117,7 @@ impl Crowd {
     }
 }
 
-/// A connection's place; given back when dropped.
+/// A connection's place; given back when dropped, which must be after the connection is closed.
 #[derive(Debug)]
 pub(super) struct Place {
     id: u64,
@@ -127,6 +138,10 @@ impl Place {
 
     /// A request begins; it ends when the guard is dropped.
     pub(super) fn begin(&self) -> InFlight {
+        if self.activity.is_idle() {
+            let turn = self.crowd.next_turn();
+            self.activity.since.store(turn, Ordering::Relaxed);
+        }
         self.activity.begun.fetch_add(1, Ordering::Relaxed);
         InFlight {
             activity: self.activity.clone(),
@@ -138,6 +153,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.crowd.members().remove(&self.id);
+        self.crowd.departure.notify_waiters();
     }
 }
 
@@ -150,9 +166,11 @@ pub(super) struct InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        let turn = self.crowd.next_turn();
-        self.activity.idle_since.store(turn, Ordering::Relaxed);
         self.activity.ended.fetch_add(1, Ordering::Relaxed);
+        if self.activity.is_idle() {
+            let turn = self.crowd.next_turn();
+            self.activity.since.store(turn, Ordering::Relaxed);
+        }
     }
 }
 
@@ -163,40 +181,55 @@ mod tests {
     #[test]
     fn the_longest_idle_gives_way() {
         let crowd = Crowd::new(3);
-        let [first, second, third] = [(); 3].map(|()| crowd.admit().expect("a place"));
+        let [first, second, third] = [(); 3].map(|()| crowd.admit());
         drop(first.begin());
         let busy = second.begin();
-        let fourth = crowd.admit().expect("the third's place");
+        let fourth = crowd.admit();
         assert!(third.cut.is_cancelled());
         assert!(!first.cut.is_cancelled() && !second.cut.is_cancelled());
-        let _fifth = crowd.admit().expect("the first's place");
+        let _fifth = crowd.admit();
         assert!(first.cut.is_cancelled() && !fourth.cut.is_cancelled());
         drop(busy);
     }
 
     #[test]
-    fn requests_in_flight_are_not_disturbed() {
+    fn requests_in_flight_are_not_disturbed_while_anybody_is_idle() {
         let crowd = Crowd::new(2);
-        let places = [(); 2].map(|()| crowd.admit().expect("a place"));
-        let first = places[0].begin();
-        let pipelined = places[0].begin();
-        let second = places[1].begin();
-        assert!(crowd.admit().is_none());
+        let [busy, other] = [(); 2].map(|()| crowd.admit());
+        let first = busy.begin();
+        let pipelined = busy.begin();
         drop(first);
-        assert!(crowd.admit().is_none(), "one of two has ended");
+        for _ in 0..10 {
+            let newcomer = crowd.admit();
+            assert!(!newcomer.cut.is_cancelled());
+        }
+        assert!(other.cut.is_cancelled());
+        assert!(!busy.cut.is_cancelled(), "one of two has ended");
         drop(pipelined);
-        assert!(crowd.admit().is_some());
-        assert!(places[0].cut.is_cancelled() && !places[1].cut.is_cancelled());
-        drop(second);
+        let newcomers = [(); 2].map(|()| crowd.admit());
+        assert!(busy.cut.is_cancelled());
+        drop(newcomers);
+    }
+
+    #[test]
+    fn where_nobody_is_idle_the_longest_busy_gives_way() {
+        let crowd = Crowd::new(2);
+        let [first, second] = [(); 2].map(|()| crowd.admit());
+        let long = second.begin();
+        let short = first.begin();
+        let third = crowd.admit();
+        assert!(second.cut.is_cancelled());
+        assert!(!first.cut.is_cancelled() && !third.cut.is_cancelled());
+        drop((long, short));
     }
 
     #[test]
     fn a_place_given_back_is_free() {
         let crowd = Crowd::new(1);
-        let place = crowd.admit().expect("a place");
+        let place = crowd.admit();
         let busy = place.begin();
         drop((busy, place));
-        let place = crowd.admit().expect("a place");
+        let place = crowd.admit();
         assert!(!place.cut.is_cancelled());
     }
 }

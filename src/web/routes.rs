@@ -1,5 +1,6 @@
 //! Which request gets which answer.
 
+use bytes::Bytes;
 use hyper::header::{
     ACCEPT, ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE,
     HeaderMap, HeaderName, HeaderValue, VARY, X_CONTENT_TYPE_OPTIONS,
@@ -27,7 +28,7 @@ pub(super) async fn respond<B>(site: &Site, request: &Request<B>) -> Response<Bo
         (GET | HEAD, "/") => answer(StatusCode::OK, HTML, page::landing(site)),
         (GET | HEAD, "/-/healthy") => healthy(site),
         (GET | HEAD, "/-/ready") => ready(site),
-        (GET | HEAD, "/config") => answer(StatusCode::OK, TEXT, site.config.load().to_string()),
+        (GET | HEAD, "/config") => answer(StatusCode::OK, TEXT, Bytes::clone(&site.config.load())),
         (method, "/-/reload") => match &site.reload {
             None => line(StatusCode::FORBIDDEN, NO_LIFECYCLE),
             Some(orders) if method == POST => reload(orders).await,
@@ -65,13 +66,10 @@ fn values(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
 }
 
 fn healthy(site: &Site) -> Response<Body> {
-    let now = site.clock.now().mono;
-    if site.health.is_alive(now) {
-        return line(StatusCode::OK, "healthy");
+    match site.health.trouble(site.clock.now().mono) {
+        None => line(StatusCode::OK, "healthy"),
+        Some(trouble) => line(StatusCode::SERVICE_UNAVAILABLE, &trouble),
     }
-    let silence = site.health.silent_for(now).as_secs();
-    let reason = format!("the poll loop has not moved for {silence} seconds");
-    line(StatusCode::SERVICE_UNAVAILABLE, &reason)
 }
 
 fn ready(site: &Site) -> Response<Body> {

@@ -17,6 +17,9 @@ use super::site::Site;
 /// How long to wait after an error that the next accept would meet again.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// While connections cannot be accepted, it is said this often.
+const REMINDER: Duration = Duration::from_secs(60);
+
 /// Serves the site on all listeners. Returns when `shutdown` is cancelled and every connection has ended: requests in
 /// flight have until [`Limits::drain`](super::Limits::drain).
 pub async fn serve(listeners: Vec<TcpListener>, site: Arc<Site>, shutdown: CancellationToken) {
@@ -28,6 +31,7 @@ pub async fn serve(listeners: Vec<TcpListener>, site: Arc<Site>, shutdown: Cance
             crowd: crowd.clone(),
             tasks: tasks.clone(),
             shutdown: shutdown.clone(),
+            complained: None,
         };
         tasks.spawn(door.keep_open(listener));
     }
@@ -42,9 +46,7 @@ pub async fn serve_stream(
     site: Arc<Site>,
     shutdown: CancellationToken,
 ) {
-    if let Some(place) = Crowd::new(1).admit() {
-        converse(stream, place, site, shutdown).await;
-    }
+    converse(stream, Crowd::new(1).admit(), site, shutdown).await;
 }
 
 /// What a listener needs to let somebody in.
@@ -53,29 +55,43 @@ struct Door {
     crowd: Arc<Crowd>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
+    /// When it was last said that connections cannot be accepted.
+    complained: Option<Duration>,
 }
 
 impl Door {
-    async fn keep_open(self, listener: TcpListener) {
-        while let Some(accepted) = self.shutdown.run_until_cancelled(listener.accept()).await {
+    async fn keep_open(mut self, listener: TcpListener) {
+        let shutdown = self.shutdown.clone();
+        while let Some(accepted) = shutdown.run_until_cancelled(listener.accept()).await {
             match accepted {
                 Ok((stream, _)) => self.let_in(stream),
                 Err(error) if is_the_clients(&error) => debug!(%error, "a client left at the door"),
                 Err(error) => {
-                    // Most likely file descriptors ran out: give one back, and time for more to be given.
-                    self.crowd.cut_idlest();
-                    warn!(%error, "cannot accept connections; trying again");
-                    let pause = tokio::time::sleep(PAUSE);
-                    self.shutdown.run_until_cancelled(pause).await;
+                    shutdown.run_until_cancelled(self.make_room(&error)).await;
                 }
             }
         }
     }
 
+    /// Most likely file descriptors have run out. Waits until one is given back, for which somebody has to leave, or for a
+    /// while: whatever the reason is, the next attempt must not follow at once.
+    async fn make_room(&mut self, error: &io::Error) {
+        let now = self.site.clock.now().mono;
+        if self
+            .complained
+            .is_none_or(|last| now.saturating_sub(last) >= REMINDER)
+        {
+            self.complained = Some(now);
+            warn!(%error, "Cannot accept connections; others are closed for them");
+        }
+        let departure = self.crowd.departure();
+        self.crowd.make_room();
+        // Both ends of the wait are good: then it is tried again.
+        drop(tokio::time::timeout(PAUSE, departure).await);
+    }
+
     fn let_in(&self, stream: TcpStream) {
-        let Some(place) = self.crowd.admit() else {
-            return debug!("a connection was refused: all places are busy");
-        };
+        let place = self.crowd.admit();
         if let Err(error) = stream.set_nodelay(true) {
             return debug!(%error, "a client left at the door");
         }
@@ -91,4 +107,76 @@ fn is_the_clients(error: &io::Error) -> bool {
         error.kind(),
         ConnectionAborted | ConnectionRefused | ConnectionReset
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use tokio::io::duplex;
+
+    use super::super::tests::site;
+    use super::*;
+
+    fn door() -> Door {
+        Door {
+            site: Arc::new(site()),
+            crowd: Crowd::new(10),
+            tasks: TaskTracker::new(),
+            shutdown: CancellationToken::new(),
+            complained: None,
+        }
+    }
+
+    fn no_descriptors() -> io::Error {
+        io::Error::other("Too many open files")
+    }
+
+    /// How long the tasks of a paused runtime have waited.
+    async fn waited(work: impl Future<Output = ()>) -> Duration {
+        let passed = Mutex::new(Duration::ZERO);
+        let step = Duration::from_millis(1);
+        let watch = async {
+            loop {
+                tokio::time::sleep(step).await;
+                *passed.lock().expect("one thread") += step;
+            }
+        };
+        tokio::select! {
+            () = work => {}
+            () = watch => {}
+        }
+        passed.into_inner().expect("one thread")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_descriptors_it_does_not_try_again_at_once() {
+        let mut door = door();
+        let ten_times = async {
+            for _ in 0..10 {
+                door.make_room(&no_descriptors()).await;
+            }
+        };
+        assert!(waited(ten_times).await >= 9 * PAUSE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_can_be_closed_makes_room_at_once() {
+        let mut door = door();
+        let clients: Vec<_> = (0..10)
+            .map(|_| {
+                let (client, server) = duplex(64);
+                let (place, site) = (door.crowd.admit(), door.site.clone());
+                let conversation = converse(server, place, site, door.shutdown.clone());
+                (client, tokio::spawn(conversation))
+            })
+            .collect();
+        let ten_times = async {
+            for (_, conversation) in clients {
+                door.make_room(&no_descriptors()).await;
+                assert!(conversation.is_finished(), "the longest idle one");
+            }
+        };
+        assert!(waited(ten_times).await < PAUSE);
+    }
 }

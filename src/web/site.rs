@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::clock::Clock;
@@ -26,7 +27,7 @@ pub struct Site {
     /// For probes.
     pub health: Arc<Health>,
     /// The running configuration as YAML, without its secrets.
-    pub config: Arc<ArcSwap<String>>,
+    pub config: Arc<ArcSwap<Bytes>>,
     /// Where a reload is asked for; `None` without `--web.enable-lifecycle`.
     pub reload: Option<mpsc::Sender<Reload>>,
     /// One permit for each scrape allowed at once.

@@ -50,7 +50,7 @@ pub(super) fn site() -> Site {
         version: "0.0.0 <test>",
         exposition: Arc::new(Exposition::new(telemetry)),
         health: Arc::new(Health::new(Duration::ZERO)),
-        config: Arc::new(ArcSwap::from_pointee("poll_interval: 1m\n".to_owned())),
+        config: Arc::new(ArcSwap::from_pointee("poll_interval: 1m\n".into())),
         reload: None,
         scrapes: Arc::new(Semaphore::new(40)),
         limits: Limits {
@@ -278,6 +278,10 @@ fn probes_follow_health() {
     health.set_ready();
     assert_eq!(server.get("/-/healthy").status, 200);
     assert_eq!(server.get("/-/ready").status, 200);
+    health.died("a bug".to_owned());
+    let answer = server.get("/-/healthy");
+    assert_eq!(answer.status, 503);
+    assert_eq!(answer.text(), "the poll loop has died: a bug\n");
     server.stop();
 }
 
@@ -354,6 +358,39 @@ fn the_longest_idle_connection_gives_way() {
     assert_eq!(read_to_end(&mut first), b"");
     assert_eq!(server.get("/metrics").status, 200);
     assert_eq!(read_to_end(&mut crowd[0]), b"");
+    server.stop();
+}
+
+/// So many answers that nobody takes are no scraper's doing.
+#[test]
+fn readers_that_are_stuck_do_not_keep_others_out() {
+    let mut site = large_site();
+    site.limits.connections = 3;
+    let server = Server::start(site);
+    let mut stuck: Vec<TcpStream> = (0..3).map(|_| server.connect()).collect();
+    for stream in &mut stuck {
+        send(stream, "GET /metrics", "");
+        stream.read_exact(&mut [0; 15]).expect("the first bytes");
+    }
+    assert_eq!(server.get("/metrics").status, 200);
+    drop(stuck);
+    server.stop();
+}
+
+#[test]
+fn a_client_that_has_said_all_it_will_say_is_answered() {
+    let server = Server::start(large_site());
+    for path in ["/-/healthy", "/metrics"] {
+        let mut stream = server.connect();
+        send(&mut stream, &format!("GET {path}"), "");
+        stream
+            .shutdown(std::net::Shutdown::Write)
+            .expect("shut down");
+        let answer = Answer::parse(&read_to_end(&mut stream));
+        assert_eq!(answer.status, 200, "{path}");
+        let length = answer.header("content-length").expect("a length");
+        assert_eq!(length.parse(), Ok(answer.body.len()), "{path}");
+    }
     server.stop();
 }
 

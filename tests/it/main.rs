@@ -24,3 +24,4 @@ mod socket;
 mod torture;
 mod upstream;
 mod wait;
+mod watchdog;
