@@ -50,7 +50,7 @@ pub struct Standing {
     up: Option<bool>,
     last_success: Option<DateTime<Utc>>,
     /// Dates to be heard of before the counters are shown.
-    awaited: BTreeSet<Date>,
+    expected: BTreeSet<Date>,
 }
 
 impl Standing {
@@ -67,7 +67,7 @@ impl Standing {
             sums: Vec::new(),
             up: None,
             last_success,
-            awaited: BTreeSet::new(),
+            expected: BTreeSet::new(),
         };
         standing.keep_sums(sums);
         standing
@@ -87,7 +87,7 @@ impl Standing {
         };
         let today = Date::of(now);
         let first = Date::of(last_success).max(today.minus_days(ANSWERED_DAYS));
-        self.awaited = std::iter::successors(Some(first), |date| Some(date.succ()))
+        self.expected = std::iter::successors(Some(first), |date| Some(date.succ()))
             .take_while(|&date| date <= today)
             .filter(|&date| {
                 !asked
@@ -99,7 +99,7 @@ impl Standing {
 
     /// There is nothing more to be heard of a date: it was answered, or never will be.
     pub fn heard_of(&mut self, date: Date) {
-        self.awaited.remove(&date);
+        self.expected.remove(&date);
     }
 
     /// A poll of today succeeded.
@@ -116,7 +116,7 @@ impl Standing {
     /// Goes on from how the same target stood before a reload, as far as it is not kept on disk.
     pub fn resume(&mut self, before: &Self) {
         self.up = before.up;
-        self.awaited.clone_from(&before.awaited);
+        self.expected.clone_from(&before.expected);
     }
 
     /// What a scrape shows when the date in Beijing is `today`.
@@ -142,7 +142,7 @@ impl Standing {
 
     fn is_catching_up(&self, today: Date) -> bool {
         let oldest = today.minus_days(ANSWERED_DAYS);
-        self.awaited.iter().any(|&date| date >= oldest)
+        self.expected.iter().any(|&date| date >= oldest)
     }
 
     fn series_view(&self, media: Media, today: Date) -> SeriesView {

@@ -2,6 +2,7 @@
 
 mod chain;
 mod cli;
+mod clients;
 mod counting;
 mod dashboards;
 mod demo;
