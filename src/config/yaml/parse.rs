@@ -30,10 +30,13 @@ pub fn parse(text: &str, report: &Report) -> Option<Node> {
             format!("the file is larger than {} MiB", MAX_BYTES >> 20),
         );
     }
+    // The parser sees what is missing at the end on the line behind the last.
+    let last_line = last_line(text);
     let mut tree = Builder {
         stack: Vec::new(),
         root: None,
         documents: 0,
+        last_line,
         report,
     };
     let mut parser = Parser::new_from_str(text.strip_prefix('\u{feff}').unwrap_or(text));
@@ -44,9 +47,8 @@ pub fn parse(text: &str, report: &Report) -> Option<Node> {
                     return stop(line, what);
                 }
             }
-            // What is missed at the end is missed on the line behind the last.
             Err(error) => {
-                let line = error.marker().line().min(last_line(text));
+                let line = error.marker().line().min(last_line);
                 return stop(line, syntax_error(&error));
             }
         }
@@ -93,13 +95,14 @@ struct Builder<'a> {
     stack: Vec<Open>,
     root: Option<Node>,
     documents: usize,
+    last_line: usize,
     report: &'a Report,
 }
 
 impl Builder<'_> {
     /// Takes the next event; an error ends the reading.
     fn accept(&mut self, event: Event<'_>, span: Span) -> Result<(), (usize, String)> {
-        let line = span.start.line();
+        let line = span.start.line().min(self.last_line);
         match event {
             Event::DocumentStart(_) => {
                 self.documents += 1;
@@ -294,6 +297,16 @@ mod tests {
             let place = format!("{last}: not valid YAML: ");
             assert!(found[0].starts_with(&place), "{text:?}: {found:?}");
         }
+    }
+
+    #[test]
+    fn what_is_not_there_at_the_end_is_not_there_on_the_last_line() {
+        let report = Report::default();
+        let root = parse("? # no key, no value\n", &report).expect("a mapping");
+        let Content::Mapping(entries) = root.content else {
+            panic!("a mapping")
+        };
+        assert_eq!((entries[0].line, entries[0].value.line), (1, 1));
     }
 
     #[test]
