@@ -66,7 +66,8 @@ fn refused(error: &ConfigError, text: &str) -> String {
 }
 
 fn has_a_line(line: usize, text: &str, problem: &str) {
-    let lines = 1 + text.replace("\r\n", "\n").matches(['\r', '\n']).count();
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let lines = text.lines().count().max(1);
     assert!((1..=lines).contains(&line), "{problem}: of {lines} lines");
 }
 

@@ -1,5 +1,5 @@
 //! What clients send, in pieces of any size, to the real server over a connection in memory: no panic, every answer is
-//! well-formed HTTP, it ends, and the next client is served.
+//! well-formed HTTP and whole unless the client leaves, it ends, and the next client is served.
 //!
 //! An input is one byte for how it is sent, then the bytes themselves.
 
@@ -23,6 +23,11 @@ use trtc_exporter::usage::{App, Target};
 use trtc_exporter::web::{Limits, Reload, Site, serve_stream};
 
 const SCRAPES: usize = 4;
+
+/// For all answers. A client that lets answers wait and then sends what is no request is cut with an error at once, and
+/// may not be told everything; one that reads is.
+const ROOM: usize = 4 << 20;
+
 const PROBE: &[u8] = b"GET /-/healthy HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
 const SCRAPE: &[u8] = b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
 
@@ -35,10 +40,17 @@ fuzz_target!(|input: &[u8]| {
         return;
     };
     SERVER.with(|server| {
-        let said = server.converse(bytes, Manner(manner));
+        let manner = Manner(manner);
+        let said = server.converse(bytes, manner);
         let requests = bytes.iter().filter(|&&byte| byte == b'\n').count();
-        let answers = well_formed(&said);
+        let (answers, cut) = apart(&said);
         assert!(answers.len() <= requests + 1, "answers to nothing");
+        if !manner.is(Manner::LEAVES) {
+            assert!(is_refusal(cut), "an answer is not whole");
+            let lacking = answers.iter().filter(|answer| answer.lacks_body);
+            let heads = bytes.windows(5).filter(|word| word == b"HEAD ");
+            assert!(lacking.count() <= heads.count(), "a body is missing");
+        }
         for answer in &answers {
             let known = [200, 400, 403, 404, 405, 414, 431, 500, 501, 503, 505];
             assert!(known.contains(&answer.status), "{}", answer.status);
@@ -46,8 +58,9 @@ fuzz_target!(|input: &[u8]| {
         assert_eq!(server.site.scrapes.available_permits(), SCRAPES);
         for (request, length) in [(PROBE, "healthy\n".len()), (SCRAPE, server.scrape_length)] {
             let said = server.converse(request, Manner(0));
-            let answers = well_formed(&said);
-            assert!(matches!(answers[..], [Answer { status: 200, body }] if body == length));
+            let (answers, cut) = apart(&said);
+            assert!(matches!(answers[..], [Answer { status: 200, body, .. }] if body == length));
+            assert_eq!(cut, b"");
         }
     });
 });
@@ -101,7 +114,7 @@ impl Server {
             scrape_length: 0,
         };
         let said = server.converse(SCRAPE, Manner(0));
-        server.scrape_length = well_formed(&said)[0].body;
+        server.scrape_length = apart(&said).0[0].body;
         server
     }
 
@@ -112,7 +125,7 @@ impl Server {
         let bound =
             (limits.head + limits.idle + limits.write) * 2 + Duration::from_secs(pieces as u64) * 2;
         let conversation = async {
-            let (client, server) = duplex(1024);
+            let (client, server) = duplex(ROOM);
             let (mut reader, mut writer) = tokio::io::split(client);
             let serving = serve_stream(server, Arc::clone(&self.site), CancellationToken::new());
             let sending = async {
@@ -145,51 +158,65 @@ struct Answer {
     status: u16,
     /// Bytes of its body.
     body: usize,
+    /// Its length promises a body that it has not.
+    lacks_body: bool,
 }
 
-/// Takes what the server said apart; all of it must be whole answers.
-fn well_formed(mut said: &[u8]) -> Vec<Answer> {
+/// Takes what the server said apart: whole answers, and what is left when it was cut.
+fn apart(mut said: &[u8]) -> (Vec<Answer>, &[u8]) {
     let mut answers = Vec::new();
-    while !said.is_empty() {
-        let end = said.windows(4).position(|four| four == b"\r\n\r\n");
-        let (head, rest) = said.split_at(end.expect("a whole head") + 4);
-        let head = std::str::from_utf8(head).expect("text");
-        let mut lines = head.trim_end().split("\r\n");
-        let mut words = lines.next().expect("a status line").splitn(3, ' ');
-        assert!(
-            matches!(words.next(), Some("HTTP/1.0" | "HTTP/1.1")),
-            "{head}"
-        );
-        let status = words.next().and_then(|word| word.parse().ok());
-        let mut length = None;
-        for line in lines {
-            let (name, value) = line.split_once(": ").expect("a header");
-            assert!(is_token(name), "{line}");
-            assert!(
-                value
-                    .bytes()
-                    .all(|byte| byte.is_ascii_graphic() || byte == b' '),
-                "{line}"
-            );
-            if name.eq_ignore_ascii_case("content-length") {
-                assert_eq!(length, None, "two lengths");
-                length = Some(value.parse().expect("a number"));
-            }
-        }
-        // No page begins like an answer: where one follows, this one was to HEAD and has no body.
-        let length = length.expect("a length");
-        let body = if rest.is_empty() || rest.starts_with(b"HTTP/1.") {
-            0
-        } else {
-            length
-        };
-        said = rest.get(body..).expect("a whole body");
-        answers.push(Answer {
-            status: status.expect("a status"),
-            body,
-        });
+    while let Some((answer, rest)) = answer(said) {
+        answers.push(answer);
+        said = rest;
     }
-    answers
+    (answers, said)
+}
+
+/// The first answer and what comes behind it; nothing when it is not whole.
+fn answer(said: &[u8]) -> Option<(Answer, &[u8])> {
+    let end = said.windows(4).position(|four| four == b"\r\n\r\n")?;
+    let (head, rest) = said.split_at(end + 4);
+    let head = std::str::from_utf8(head).expect("text");
+    let mut lines = head.trim_end().split("\r\n");
+    let mut words = lines.next().expect("a status line").splitn(3, ' ');
+    let version = words.next().expect("a version");
+    assert!(matches!(version, "HTTP/1.0" | "HTTP/1.1"), "{head}");
+    let status = words.next().and_then(|word| word.parse().ok());
+    let mut length = None;
+    for line in lines {
+        let (name, value) = line.split_once(": ").expect("a header");
+        assert!(is_token(name) && is_text(value), "{line}");
+        if name.eq_ignore_ascii_case("content-length") {
+            assert_eq!(length, None, "two lengths");
+            length = Some(value.parse().expect("a number"));
+        }
+    }
+    // No page begins like an answer: where one follows, this one was to HEAD and has no body.
+    let has_body = !rest.is_empty() && !rest.starts_with(b"HTTP/1.");
+    let length: usize = length.expect("a length");
+    let body = if has_body { length } else { 0 };
+    let answer = Answer {
+        status: status.expect("a status"),
+        lacks_body: body < length,
+        body,
+    };
+    Some((answer, rest.get(body..)?))
+}
+
+/// Whether this may be what was cut: nothing, or hyper's own refusal. A client that sends what is no HTTP and more behind
+/// it, and is slow to read, may miss the end of that.
+fn is_refusal(cut: &[u8]) -> bool {
+    const STATUS: &[u8] = b"HTTP/1.1 4";
+    const HEAD: &[u8] = b"connection: close\r\ncontent-length: 0\r\ndate: ";
+    let line = cut.iter().position(|&byte| byte == b'\n');
+    let (status, head) = cut.split_at(line.map_or(cut.len(), |end| end + 1));
+    let agree = |one: &[u8], other: &[u8]| one.iter().zip(other).all(|(one, other)| one == other);
+    agree(status, STATUS) && agree(head, HEAD)
+}
+
+fn is_text(value: &str) -> bool {
+    let is_visible = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
+    value.bytes().all(is_visible)
 }
 
 fn is_token(name: &str) -> bool {
@@ -233,7 +260,7 @@ fn site(reload: mpsc::Sender<Reload>) -> Site {
         version: "0.0.0",
         exposition,
         health: Arc::new(Health::new(Duration::ZERO)),
-        config: Arc::new(ArcSwap::from_pointee("poll_interval: 1m\n".to_owned())),
+        config: Arc::new(ArcSwap::from_pointee("poll_interval: 1m\n".into())),
         reload: Some(reload),
         scrapes: Arc::new(Semaphore::new(SCRAPES)),
         limits: Limits::default(),
