@@ -17,6 +17,8 @@ use trtc_exporter::usage::{App, Date, Day, Ledger, Settling, TimeKey};
 /// The largest value that may be taken, in ms: 10^10 seconds in one bucket.
 const LARGEST: u64 = 10_000_000_000_000;
 
+const FORM: &str = "%Y-%m-%d %H:%M:%S";
+
 const SETTLING: Settling = Settling {
     after: TimeDelta::minutes(15),
     watermark: None,
@@ -48,8 +50,9 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(refusal(body).as_ref(), refused, "an error decides");
     if let Ok(reply) = result {
         is_believable(&query, &reply);
-        if let Ok(json) = serde_json::from_slice(body) {
-            says_what_the_body_says(&query, &reply, &json);
+        let text = std::str::from_utf8(body).expect("a reply was read from it");
+        if let Ok(json) = serde_json::from_str(text) {
+            says_what_the_body_says(&query, &reply, text, &json);
         }
         counts_each_bucket_once(&query, &reply);
     }
@@ -65,25 +68,57 @@ fn is_believable(query: &Query, reply: &Reply) {
     }
 }
 
-/// Reads the body once more, as naively as can be: each row taken is there, and each row there was taken or counted.
-fn says_what_the_body_says(query: &Query, reply: &Reply, json: &Value) {
+/// Reads the body once more, as naively as can be: what is taken is what is there, and what is not taken was counted.
+fn says_what_the_body_says(query: &Query, reply: &Reply, body: &str, json: &Value) {
     let said = match query.action.shape {
         Shape::NamedSeconds => named_rows(query, &json["Response"]),
         Shape::KeyedMinutes => keyed_rows(query, &json["Response"]),
     };
-    let taken = reply.answer.rows().count() as u64;
-    assert_eq!(taken + reply.answer.rejected(), said.len() as u64);
-    for (key, values) in reply.answer.rows() {
-        let is_this = |row: &Option<(TimeKey, Vec<u64>)>| {
-            row.as_ref()
-                .is_some_and(|(said_key, said)| *said_key == key && said == values)
-        };
-        assert!(said.iter().any(is_this), "nobody said {key} {values:?}");
+    let mut taken: Vec<(TimeKey, &[u64])> = reply.answer.rows().collect();
+    assert_eq!(
+        taken.len() as u64 + reply.answer.rejected(),
+        said.len() as u64
+    );
+    let said: Vec<SaidRow> = said.into_iter().flatten().collect();
+    let mut good: Vec<(TimeKey, &[u64])> = said
+        .iter()
+        .filter(|row| row.is_good(query, &said))
+        .map(|row| (row.key, &*row.values))
+        .collect();
+    taken.sort_unstable();
+    good.sort_unstable();
+    if is_unambiguous(body, json) {
+        assert_eq!(taken, good);
+    }
+    assert!(taken.iter().all(|row| good.contains(row)), "nobody said it");
+}
+
+/// Whether all that the body says is in `json`, where of two fields with one name only the last is left.
+fn is_unambiguous(body: &str, json: &Value) -> bool {
+    let quotes = |text: &str| text.matches('"').count();
+    !body.contains('\\') && quotes(body) == quotes(&json.to_string())
+}
+
+/// A row that can be read.
+struct SaidRow {
+    key: TimeKey,
+    is_bare_date: bool,
+    values: Vec<u64>,
+}
+
+impl SaidRow {
+    /// Whether it is to be taken, among all those beside it.
+    fn is_good(&self, query: &Query, beside: &[Self]) -> bool {
+        let date = self.key.date();
+        let has_times = |row: &Self| !row.is_bare_date && row.key.date() == date;
+        date.days_since(query.date).abs() <= 1
+            && self.values.iter().all(|&value| value <= LARGEST)
+            && !(self.is_bare_date && beside.iter().any(has_times))
     }
 }
 
 /// All rows there; `None` for one that nothing may be taken from.
-fn named_rows(query: &Query, response: &Value) -> Vec<Option<(TimeKey, Vec<u64>)>> {
+fn named_rows(query: &Query, response: &Value) -> Vec<Option<SaidRow>> {
     let mut rows = Vec::new();
     for element in list(&response["Usages"]) {
         let ours = match &element["SdkAppId"] {
@@ -93,25 +128,36 @@ fn named_rows(query: &Query, response: &Value) -> Vec<Option<(TimeKey, Vec<u64>)
         };
         for row in list(&element["SdkAppIdTrtcTimeUsages"]) {
             let numbers = query.action.columns.iter().map(|&(name, _)| &row[name]);
-            rows.push(read(&row["TimeKey"], numbers, 1_000.0).filter(|_| ours));
+            let values = numbers.map(|number| ms(number, 1_000.0)).collect();
+            rows.push(read(&row["TimeKey"], values).filter(|_| ours));
         }
     }
     rows
 }
 
-fn keyed_rows(query: &Query, response: &Value) -> Vec<Option<(TimeKey, Vec<u64>)>> {
+fn keyed_rows(query: &Query, response: &Value) -> Vec<Option<SaidRow>> {
     let keys: Vec<_> = list(&response["UsageKey"]).collect();
     let read_row = |row: &Value| {
         let given: Vec<_> = list(&row["UsageValue"]).collect();
-        if given.len() != keys.len() {
+        if given.len() != keys.len() || given.is_empty() {
             return None;
         }
         let of_column = |&(name, _): &(&str, _)| {
-            let place = keys.iter().rposition(|&key| key == name);
-            place.map_or(&Value::Null, |place| given[place])
+            let mut of_it = keys
+                .iter()
+                .zip(&given)
+                .filter(|(key, _)| key.as_str() == Some(name));
+            of_it.try_fold(0, |_, (_, number)| ms(number, 60_000.0))
         };
-        let numbers = query.action.columns.iter().map(of_column);
-        read(&row["TimeKey"], numbers, 60_000.0)
+        given
+            .iter()
+            .copied()
+            .map(number)
+            .collect::<Option<Vec<_>>>()?;
+        read(
+            &row["TimeKey"],
+            query.action.columns.iter().map(of_column).collect(),
+        )
     };
     list(&response["UsageList"]).map(read_row).collect()
 }
@@ -120,32 +166,37 @@ fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
-fn read<'a>(
-    key: &Value,
-    numbers: impl Iterator<Item = &'a Value>,
-    unit_ms: f64,
-) -> Option<(TimeKey, Vec<u64>)> {
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Null => Some(0.0),
+        Value::String(text) => text.parse().ok(),
+        number => number.as_f64(),
+    }
+}
+
+fn ms(value: &Value, unit_ms: f64) -> Option<u64> {
+    let number = number(value)?;
+    let ms = (number * unit_ms).round();
+    (number >= 0.0 && ms.is_finite()).then_some(ms as u64)
+}
+
+fn read(key: &Value, values: Option<Vec<u64>>) -> Option<SaidRow> {
     let key = key.as_str()?;
-    let at = if key.len() == 10 {
+    let is_bare_date = key.len() == 10;
+    let text = if is_bare_date {
         format!("{key} 00:00:00")
     } else {
         key.to_owned()
     };
-    let at = NaiveDateTime::parse_from_str(&at, "%Y-%m-%d %H:%M:%S").ok()?;
+    let at = NaiveDateTime::parse_from_str(&text, FORM).ok()?.and_utc();
+    // Nothing but the one way of writing it: no leap second, no digit or blank more or less.
+    let again = DateTime::from_timestamp(at.timestamp(), 0)?.format(FORM);
     let beijing = TimeDelta::hours(8).num_seconds();
-    let values = numbers.map(|number| {
-        let number = match number {
-            Value::Null => 0.0,
-            Value::String(text) => text.parse().ok()?,
-            number => number.as_f64()?,
-        };
-        (number >= 0.0).then_some((number * unit_ms).round() as u64)
-    });
-    let values = values.collect::<Option<_>>()?;
-    Some((
-        TimeKey::from_unix(at.and_utc().timestamp() - beijing),
-        values,
-    ))
+    (again.to_string() == text).then_some(SaidRow {
+        key: TimeKey::from_unix(at.timestamp() - beijing),
+        is_bare_date,
+        values: values?,
+    })
 }
 
 /// A ledger that was there before credits each bucket once, the larger word where there are two; one that begins with

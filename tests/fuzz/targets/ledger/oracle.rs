@@ -77,8 +77,8 @@ impl Oracle {
         self.opened.retain(|&(date, _), _| date > through);
     }
 
-    /// Everything that can be seen of the ledger and its days.
-    pub(super) fn judge(&self, ledger: &Ledger, days: &BTreeMap<Date, Day>) {
+    /// Everything that can be seen of the ledger itself.
+    pub(super) fn judge(&self, ledger: &Ledger) {
         let now = self.said.len();
         assert_eq!(ledger.floor, self.floor);
         assert_eq!(ledger.settled, self.settled);
@@ -118,23 +118,29 @@ impl Oracle {
                 self.settled
             );
         }
-        let buckets = self.buckets(now);
-        for (&date, day) in days {
-            let of_date = buckets.iter().filter(|key| key.date() == date);
-            assert!(
-                of_date
-                    .clone()
-                    .map(|key| key.second_of_day())
-                    .eq(day.seconds().iter().copied())
-            );
-            for &media in &media {
-                let sum = of_date
-                    .clone()
-                    .map(|&key| self.word(media, key, now))
-                    .sum::<u64>();
-                assert_eq!(day.sum_ms(media), sum, "{media} on {date}");
-            }
+    }
+
+    /// The buckets of a day, and what they say together.
+    pub(super) fn judge_day(&self, date: Date, day: &Day) {
+        let of_date = self.buckets(self.said.len()).into_iter();
+        let of_date = of_date.filter(|key| key.date() == date);
+        assert!(
+            of_date
+                .map(TimeKey::second_of_day)
+                .eq(day.seconds().iter().copied())
+        );
+        for media in Media::ALL {
+            self.judge_sum(date, media, day.sum_ms(media));
         }
+    }
+
+    /// What all buckets of a day say together.
+    pub(super) fn judge_sum(&self, date: Date, media: Media, sum_ms: u64) {
+        let now = self.said.len();
+        let of_date = self.buckets(now).into_iter();
+        let of_date = of_date.filter(|key| key.date() == date);
+        let sum: u64 = of_date.map(|key| self.word(media, key, now)).sum();
+        assert_eq!(sum_ms, sum, "{media} on {date}");
     }
 
     /// What the last answer brought: buckets never heard of before, unless all of it lies before the first sight.

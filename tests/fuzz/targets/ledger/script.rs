@@ -13,6 +13,14 @@ const MEDIA: [Media; 3] = [Media::Audio, Media::VideoHd, Media::Video4k];
 /// Seconds of the day: on the grid and off it, at either end.
 const BUCKETS: [u32; 8] = [0, 300, 305, 36_000, 36_300, 36_600, 86_100, 86_399];
 
+/// Everything that happens to one target.
+#[derive(Arbitrary, Debug)]
+pub(super) struct Story {
+    /// Whether its days are in a store.
+    pub(super) is_kept: bool,
+    pub(super) steps: Vec<Step>,
+}
+
 /// One thing that happens.
 #[derive(Arbitrary, Debug)]
 pub(super) enum Step {
