@@ -92,10 +92,10 @@ impl Book for Kept {
     }
 
     fn show(&self, oracle: &Oracle) {
-        let any = self.watermark.map_or(super::script::date(0), TimeKey::date);
-        for &date in self.dates.iter().chain([&any]) {
-            let kept = self.store.restore(&self.target, date).expect("restored");
-            oracle.judge(&kept.ledger);
+        let restored = |date| self.store.restore(&self.target, date).expect("restored");
+        oracle.judge(&restored(super::script::date(0)).ledger);
+        for &date in &self.dates {
+            let kept = restored(date);
             let media = Media::ALL.to_vec();
             let standing = Standing::new(media, kept.ledger, kept.sums, None);
             for series in standing.view(date).series {

@@ -12,6 +12,8 @@ use super::{Date, TimeKey};
 #[derive(Default)]
 pub(super) struct Oracle {
     said: Vec<Said>,
+    /// What held after the first answer, after the second, and so on.
+    held: Vec<BTreeMap<TimeKey, Bucket>>,
     /// Dates up to this one lie before the first sight, or were forgotten.
     floor: Option<Date>,
     /// For a date and media, after how many answers the first one for that very date had come since it was forgotten.
@@ -26,16 +28,26 @@ pub(super) struct Oracle {
     in_settled: BTreeMap<Media, u64>,
 }
 
+/// What is known of a bucket.
+#[derive(Default)]
+struct Bucket {
+    /// An answer for its own date has had it.
+    is_own: bool,
+    words: BTreeMap<Media, u64>,
+}
+
 impl Oracle {
     /// The upstream has spoken.
     pub(super) fn hear(&mut self, said: &Said) {
         self.floor.get_or_insert(said.date);
         self.said.push(said.clone());
         let now = self.said.len();
+        self.held.push(self.what_holds(now));
         for &media in &said.columns {
             self.opened.entry((said.date, media)).or_insert(now);
         }
-        for key in self.buckets(now - 1) {
+        let known: Vec<TimeKey> = self.buckets(now - 1).collect();
+        for key in known {
             for media in self.media(now) {
                 if self.counts(media, key.date(), now - 1) {
                     let before = self.word(media, key, now - 1);
@@ -61,7 +73,6 @@ impl Oracle {
         let worth = self.media(self.said.len()).into_iter().map(|media| {
             let worth: i128 = self
                 .buckets(self.said.len())
-                .into_iter()
                 .filter(|key| key.date() <= through)
                 .map(|key| self.worth(media, key))
                 .sum();
@@ -74,6 +85,9 @@ impl Oracle {
         for said in &mut self.said {
             said.rows.retain(|(key, _)| key.date() > through);
         }
+        self.held = (1..=self.said.len())
+            .map(|until| self.what_holds(until))
+            .collect();
         self.opened.retain(|&(date, _), _| date > through);
     }
 
@@ -122,7 +136,7 @@ impl Oracle {
 
     /// The buckets of a day, and what they say together.
     pub(super) fn judge_day(&self, date: Date, day: &Day) {
-        let of_date = self.buckets(self.said.len()).into_iter();
+        let of_date = self.buckets(self.said.len());
         let of_date = of_date.filter(|key| key.date() == date);
         assert!(
             of_date
@@ -137,7 +151,7 @@ impl Oracle {
     /// What all buckets of a day say together.
     pub(super) fn judge_sum(&self, date: Date, media: Media, sum_ms: u64) {
         let now = self.said.len();
-        let of_date = self.buckets(now).into_iter();
+        let of_date = self.buckets(now);
         let of_date = of_date.filter(|key| key.date() == date);
         let sum: u64 = of_date.map(|key| self.word(media, key, now)).sum();
         assert_eq!(sum_ms, sum, "{media} on {date}");
@@ -147,7 +161,7 @@ impl Oracle {
     pub(super) fn judge_arrivals(&self, arrivals: &[TimeKey]) {
         let Some(last) = self.said.last() else { return };
         let before = self.said.len() - 1;
-        let known = self.buckets(before);
+        let known: BTreeSet<TimeKey> = self.buckets(before).collect();
         let fresh: BTreeSet<TimeKey> = last.rows.iter().map(|&(key, _)| key).collect();
         let expected = fresh.into_iter().filter(|key| {
             let counts = |&media: &Media| self.counts(media, key.date(), before);
@@ -167,30 +181,40 @@ impl Oracle {
             .collect()
     }
 
-    /// The buckets heard of.
-    fn buckets(&self, until: usize) -> BTreeSet<TimeKey> {
-        self.said[..until]
-            .iter()
-            .flat_map(|said| said.rows.iter().map(|&(key, _)| key))
-            .collect()
-    }
-
-    /// The last word: of the last answer that has one. An answer for another date has none once one for the bucket's own
+    /// The last words: of the last answer that has one. An answer for another date has none once one for the bucket's own
     /// date has had the bucket. Of two words in one answer the larger holds.
-    fn word(&self, media: Media, key: TimeKey, until: usize) -> u64 {
-        let mut word = 0;
-        let mut own = false;
+    fn what_holds(&self, until: usize) -> BTreeMap<TimeKey, Bucket> {
+        let mut buckets: BTreeMap<TimeKey, Bucket> = BTreeMap::new();
         for said in &self.said[..until] {
-            let rows = said.rows.iter().filter(|&&(other, _)| other == key);
-            if said.date != key.date() && own || rows.clone().next().is_none() {
-                continue;
-            }
-            own |= said.date == key.date();
-            if let Some(column) = said.columns.iter().position(|&other| other == media) {
-                word = rows.map(|(_, values)| values[column]).max().unwrap_or(0);
+            for (key, _) in &said.rows {
+                let bucket = buckets.entry(*key).or_default();
+                let is_own = said.date == key.date();
+                if bucket.is_own && !is_own {
+                    continue;
+                }
+                bucket.is_own |= is_own;
+                let rows = said.rows.iter().filter(|(other, _)| other == key);
+                for (column, &media) in said.columns.iter().enumerate() {
+                    let words = rows.clone().map(|(_, values)| values[column]);
+                    bucket.words.extend(words.max().map(|word| (media, word)));
+                }
             }
         }
-        word
+        buckets
+    }
+
+    /// The buckets heard of.
+    fn buckets(&self, until: usize) -> impl Iterator<Item = TimeKey> {
+        let held = until.checked_sub(1).map(|last| &self.held[last]);
+        held.into_iter().flat_map(|held| held.keys().copied())
+    }
+
+    fn word(&self, media: Media, key: TimeKey, until: usize) -> u64 {
+        let held = until.checked_sub(1).map(|last| &self.held[last]);
+        let bucket = held.and_then(|held| held.get(&key));
+        bucket
+            .and_then(|bucket| bucket.words.get(&media).copied())
+            .unwrap_or(0)
     }
 
     /// After which answer a media was first heard of.
@@ -248,10 +272,7 @@ impl Oracle {
         let now = self.said.len();
         let limit = said.asked_at.timestamp() - said.settle_after.num_seconds();
         let old_enough = |key: &TimeKey| key.unix() <= limit;
-        let shown = self
-            .buckets(now)
-            .into_iter()
-            .filter(|key| key.date() == said.date);
+        let shown = self.buckets(now).filter(|key| key.date() == said.date);
         let is_final = said.asked_at >= final_at(said.date);
         let passed = |slot: &TimeKey| {
             let later_was_shown = said
