@@ -70,7 +70,7 @@ impl Telemetry {
         )
         .expect("a valid name");
         let shard_count = IntGauge::new(
-            "trtc_exporter_shard_count",
+            "trtc_exporter_shards",
             "Into how many shards the configured apps are split.",
         )
         .expect("a valid name");
@@ -216,7 +216,7 @@ mod tests {
             "trtc_exporter_state_last_save_successful 1",
             "trtc_exporter_state_last_save_timestamp_seconds 0",
             "trtc_exporter_shard_index 0",
-            "trtc_exporter_shard_count 1",
+            "trtc_exporter_shards 1",
         ] {
             assert!(
                 text.lines().any(|line| line == sample),
@@ -262,7 +262,7 @@ mod tests {
             "trtc_exporter_state_last_save_successful 0",
             "trtc_exporter_state_last_save_timestamp_seconds 1600000001",
             "trtc_exporter_shard_index 2",
-            "trtc_exporter_shard_count 3",
+            "trtc_exporter_shards 3",
         ] {
             assert!(
                 text.lines().any(|line| line == sample),

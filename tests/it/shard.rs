@@ -64,7 +64,7 @@ async fn three_shards_show_together_what_one_exporter_shows_alone() {
             scrape.value("trtc_exporter_shard_index", &[]),
             Some(index as f64)
         );
-        assert_eq!(scrape.value("trtc_exporter_shard_count", &[]), Some(3.0));
+        assert_eq!(scrape.value("trtc_exporter_shards", &[]), Some(3.0));
         together.extend(series(&scrape));
     }
     let counts = upstream.wait_for(|counts| counts.requests >= 200).await;
