@@ -239,13 +239,22 @@ impl Scope<'_> {
     }
 
     fn keep<C: Collector + Clone + 'static>(&mut self, collector: prometheus::Result<C>) -> C {
-        let collector = collector.expect("names and labels are valid");
-        self.registry
-            .register(Box::new(collector.clone()))
-            .expect("no two scopes have the same labels");
+        let collector = registered(self.registry, collector);
         self.collectors.push(Box::new(collector.clone()));
         collector
     }
+}
+
+/// Registers a collector of a program's own making: its names are valid, and no two have the same labels.
+pub(super) fn registered<C: Collector + Clone + 'static>(
+    registry: &Registry,
+    collector: prometheus::Result<C>,
+) -> C {
+    let collector = collector.expect("names and labels are valid");
+    registry
+        .register(Box::new(collector.clone()))
+        .expect("no two have the same name and labels");
+    collector
 }
 
 /// The handles of one kind that somebody holds.

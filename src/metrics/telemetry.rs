@@ -9,7 +9,7 @@ use prometheus::process_collector::ProcessCollector;
 use prometheus::proto::MetricFamily;
 use prometheus::{Gauge, IntGauge, Opts, Registry};
 
-use super::handles::{AccountTelemetry, ActionTelemetry, Handles, ItemTelemetry};
+use super::handles::{AccountTelemetry, ActionTelemetry, Handles, ItemTelemetry, registered};
 
 /// What this build is.
 #[derive(Clone, Copy, Debug)]
@@ -41,56 +41,36 @@ impl Telemetry {
     /// Metrics whose label `code` takes the values `codes`, and `other` for every failure that is none of them.
     pub fn new(build: BuildInfo, codes: &'static [&'static str]) -> Self {
         let registry = Registry::new();
-        let info = build_info(build);
-        let reload_successful = IntGauge::new(
+        registered(&registry, build_info(build));
+        let gauge = |name, help| registered(&registry, Gauge::new(name, help));
+        let int_gauge = |name, help| registered(&registry, IntGauge::new(name, help));
+        let reload_successful = int_gauge(
             "trtc_exporter_config_last_reload_successful",
             "Whether the configuration could be read when it was last tried; after a bad one the one before runs on.",
-        )
-        .expect("a valid name");
-        let reload_at = Gauge::new(
+        );
+        let reload_at = gauge(
             "trtc_exporter_config_last_reload_success_timestamp_seconds",
             "When the configuration was last read successfully.",
-        )
-        .expect("a valid name");
-        let saved_at = Gauge::new(
+        );
+        let saved_at = gauge(
             "trtc_exporter_state_last_save_timestamp_seconds",
             "When state was last saved, which comes before counters are shown; 0 while none was.",
-        )
-        .expect("a valid name");
-        let save_successful = IntGauge::new(
+        );
+        let save_successful = int_gauge(
             "trtc_exporter_state_last_save_successful",
             "Whether state could be saved when that was last tried; while it cannot, nothing more is credited.",
-        )
-        .expect("a valid name");
+        );
         // It has been opened.
         save_successful.set(1);
-        let shard_index = IntGauge::new(
+        let shard_index = int_gauge(
             "trtc_exporter_shard_index",
             "Which shard of the configured apps is polled here, from 0.",
-        )
-        .expect("a valid name");
-        let shard_count = IntGauge::new(
+        );
+        let shard_count = int_gauge(
             "trtc_exporter_shards",
             "Into how many shards the configured apps are split.",
-        )
-        .expect("a valid name");
+        );
         shard_count.set(1);
-        for gauge in [&reload_at, &saved_at] {
-            registry
-                .register(Box::new(gauge.clone()))
-                .expect("names differ");
-        }
-        for gauge in [
-            &info,
-            &reload_successful,
-            &save_successful,
-            &shard_index,
-            &shard_count,
-        ] {
-            registry
-                .register(Box::new(gauge.clone()))
-                .expect("names differ");
-        }
         registry
             .register(Box::new(ProcessCollector::for_self()))
             .expect("names differ");
@@ -160,14 +140,14 @@ impl Telemetry {
     }
 }
 
-fn build_info(build: BuildInfo) -> IntGauge {
+fn build_info(build: BuildInfo) -> prometheus::Result<IntGauge> {
     let opts = Opts::new("trtc_exporter_build_info", "What this build is; always 1.")
         .const_label("version", build.version)
         .const_label("revision", build.revision)
         .const_label("rustc", build.rustc);
-    let info = IntGauge::with_opts(opts).expect("a valid name");
+    let info = IntGauge::with_opts(opts)?;
     info.set(1);
-    info
+    Ok(info)
 }
 
 #[cfg(test)]

@@ -26,12 +26,19 @@ use crate::usage::{Answer, Date, Day, Ledger, Settling, Sums, Target, TimeKey, t
 /// Saved state. One process at a time has it open.
 #[derive(Debug)]
 pub struct Store {
-    /// `None` while the database could not be opened again after it was written anew, and once it is lost.
-    connection: Option<Connection>,
+    database: Database,
     /// `None` when nothing is kept on disk.
     folder: Option<Folder>,
-    /// The file that somebody else has changed: from then on nothing is saved.
-    lost: Option<PathBuf>,
+}
+
+/// Where all of it is.
+#[derive(Debug)]
+enum Database {
+    Open(Connection),
+    /// It was removed and written anew, and could not be opened again yet.
+    Closed,
+    /// Somebody else has changed this file of it: from then on nothing is saved.
+    Lost(PathBuf),
 }
 
 /// An answer on its way into the store.
@@ -85,9 +92,8 @@ impl Store {
             source,
         })?;
         Ok(Self {
-            connection: Some(connection),
+            database: Database::Open(connection),
             folder: Some(folder),
-            lost: None,
         })
     }
 
@@ -103,9 +109,8 @@ impl Store {
         };
         let connection = in_memory().map_err(|unfit| OpenError::unfit(":memory:".into(), unfit))?;
         Ok(Self {
-            connection: Some(connection),
+            database: Database::Open(connection),
             folder: None,
-            lost: None,
         })
     }
 
@@ -173,7 +178,9 @@ impl Store {
         work: impl FnOnce(&Transaction<'_>) -> Result<T, SaveError>,
     ) -> Result<T, SaveError> {
         self.secure()?;
-        let connection = self.connection.as_mut().ok_or(SaveError::Closed)?;
+        let Database::Open(connection) = &mut self.database else {
+            return Err(SaveError::Closed);
+        };
         let written = in_transaction(connection, work);
         if let Some(folder) = &mut self.folder {
             // What failed may have written to the log all the same.
@@ -183,9 +190,10 @@ impl Store {
     }
 
     fn connection(&self) -> Result<&Connection, SaveError> {
-        match &self.lost {
-            Some(path) => Err(SaveError::Changed(path.clone())),
-            None => self.connection.as_ref().ok_or(SaveError::Closed),
+        match &self.database {
+            Database::Open(connection) => Ok(connection),
+            Database::Closed => Err(SaveError::Closed),
+            Database::Lost(path) => Err(SaveError::Changed(path.clone())),
         }
     }
 
@@ -194,11 +202,11 @@ impl Store {
         let Some(folder) = &mut self.folder else {
             return Ok(());
         };
-        if let Some(path) = &self.lost {
+        if let Database::Lost(path) = &self.database {
             return Err(SaveError::Changed(path.clone()));
         }
         folder.hold()?;
-        if self.connection.is_none() {
+        if let Database::Closed = self.database {
             return self.reopen();
         }
         match folder.found().map_err(SaveError::Folder)? {
@@ -210,12 +218,12 @@ impl Store {
 
     /// The files were removed, but SQLite has them open still: all of their content goes to the place where they were.
     fn write_anew(&mut self) -> Result<(), SaveError> {
-        let (Some(folder), Some(connection)) = (&mut self.folder, &self.connection) else {
+        let (Some(folder), Database::Open(connection)) = (&mut self.folder, &self.database) else {
             return Err(SaveError::Closed);
         };
         let fresh = folder.fresh().map_err(SaveError::Folder)?;
         connection.execute("VACUUM INTO ?1", [fresh])?;
-        self.connection = None;
+        self.database = Database::Closed;
         folder.install().map_err(SaveError::Folder)?;
         warn!(path = %folder.database().display(), "The state was removed while it was in use; it has been written anew");
         self.reopen()
@@ -232,14 +240,14 @@ impl Store {
         }
         let connection = prepare(&path).map_err(|unfit| OpenError::unfit(path, unfit))?;
         folder.note().map_err(SaveError::Folder)?;
-        self.connection = Some(connection);
+        self.database = Database::Open(connection);
         Ok(())
     }
 
     /// Somebody else has changed a file. What it holds now, nobody knows; so it is left to the next start as it is.
     fn give_up(&mut self, path: PathBuf) -> SaveError {
-        self.lost = Some(path.clone());
-        if let Some(connection) = self.connection.take() {
+        let before = std::mem::replace(&mut self.database, Database::Lost(path.clone()));
+        if let Database::Open(connection) = before {
             // Or closing would copy the rest of the log into a file that is not ours.
             let left_alone =
                 connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);

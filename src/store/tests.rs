@@ -54,7 +54,7 @@ fn published(ledger: &Ledger) -> u64 {
 }
 
 fn connection(store: &Store) -> &Connection {
-    store.connection.as_ref().expect("is open")
+    store.connection().expect("is open")
 }
 
 fn damage(directory: &Path, change: impl FnOnce(&mut Vec<u8>)) {

@@ -3,8 +3,9 @@
 use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::os::unix::net::{UnixDatagram, UnixStream};
-use std::path::Path;
 use std::process::Command;
+
+use tempfile::TempDir;
 
 use crate::exporter::{Exporter, Running, SOON, command, logged, run};
 use crate::ports::free_address;
@@ -83,19 +84,23 @@ async fn sockets_of_another_kind_are_refused() {
 }
 
 /// A socket that plays the supervisor.
-struct Supervisor(UnixDatagram);
+struct Supervisor {
+    socket: UnixDatagram,
+    folder: TempDir,
+}
 
 impl Supervisor {
-    fn at(path: &Path) -> Self {
-        let socket = UnixDatagram::bind(path).expect("a fresh path");
+    fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a directory");
+        let socket = UnixDatagram::bind(folder.path().join("notify")).expect("a fresh path");
         socket.set_read_timeout(Some(SOON)).expect("it can");
-        Self(socket)
+        Self { socket, folder }
     }
 
     fn next(&self) -> String {
         let mut message = [0; 256];
         let length = self
-            .0
+            .socket
             .recv(&mut message)
             .expect("it is told something soon");
         String::from_utf8_lossy(&message[..length]).into_owned()
@@ -112,17 +117,21 @@ impl Supervisor {
     }
 }
 
-#[tokio::test]
-async fn the_supervisor_is_told_of_begin_life_and_end() {
-    let folder = tempfile::tempdir().expect("a directory");
-    let path = folder.path().join("notify");
-    let supervisor = Supervisor::at(&path);
+/// The demo under a supervisor, with its watchdog's settings.
+async fn supervised(watchdog: &[(&str, &str)]) -> (Supervisor, Exporter) {
+    let supervisor = Supervisor::start();
     let adjust = |command: &mut Command| {
         command
-            .env("NOTIFY_SOCKET", &path)
-            .env("WATCHDOG_USEC", "200000");
+            .env("NOTIFY_SOCKET", supervisor.folder.path().join("notify"))
+            .envs(watchdog.iter().copied());
     };
-    let mut exporter = Exporter::start_with(["demo"], adjust).await;
+    let exporter = Exporter::start_with(["demo"], adjust).await;
+    (supervisor, exporter)
+}
+
+#[tokio::test]
+async fn the_supervisor_is_told_of_begin_life_and_end() {
+    let (supervisor, mut exporter) = supervised(&[("WATCHDOG_USEC", "200000")]).await;
     supervisor.until("READY=1");
     assert_eq!(exporter.get("/-/healthy").await.0, 200);
     for _ in 0..3 {
@@ -135,16 +144,8 @@ async fn the_supervisor_is_told_of_begin_life_and_end() {
 
 #[tokio::test]
 async fn a_watchdog_of_another_process_is_not_fed() {
-    let folder = tempfile::tempdir().expect("a directory");
-    let path = folder.path().join("notify");
-    let supervisor = Supervisor::at(&path);
-    let adjust = |command: &mut Command| {
-        command
-            .env("NOTIFY_SOCKET", &path)
-            .env("WATCHDOG_USEC", "1000")
-            .env("WATCHDOG_PID", "1");
-    };
-    let mut exporter = Exporter::start_with(["demo"], adjust).await;
+    let watchdog = [("WATCHDOG_USEC", "1000"), ("WATCHDOG_PID", "1")];
+    let (supervisor, mut exporter) = supervised(&watchdog).await;
     assert_eq!(supervisor.next(), "READY=1\n");
     exporter.ready().await;
     exporter.signal("TERM");
