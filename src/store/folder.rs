@@ -45,6 +45,17 @@ struct Marks {
     log: Option<Mark>,
 }
 
+impl Marks {
+    /// Whether every file that is marked here is there still; others may have come.
+    fn is_of_the_files_of(&self, now: &Self) -> bool {
+        let pairs = [(self.database, now.database), (self.log, now.log)];
+        pairs.into_iter().all(|(left, now)| {
+            let identity = |mark: Mark| (mark.device, mark.inode);
+            left.is_none() || left.map(identity) == now.map(identity)
+        })
+    }
+}
+
 /// Tells a file from another one in its place, and from itself after it was written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Mark {
@@ -68,13 +79,18 @@ impl Folder {
         self.path.join(DATABASE)
     }
 
-    /// Remembers how the files stand: called when SQLite has just written to them.
-    pub(super) fn note(&mut self) -> io::Result<()> {
-        self.left = Marks {
+    /// Remembers how the files stand: called when SQLite has just written to them. False, and nothing remembered, when they
+    /// are not those any more that it has open: then what it has written is lost.
+    pub(super) fn note(&mut self) -> io::Result<bool> {
+        let now = Marks {
             database: mark(&self.path.join(DATABASE))?,
             log: mark(&self.path.join(LOG))?,
         };
-        Ok(())
+        let same = self.left.is_of_the_files_of(&now);
+        if same {
+            self.left = now;
+        }
+        Ok(same)
     }
 
     /// How the files stand now. Looks only: opening and closing one would drop the locks that SQLite holds on it.
@@ -122,7 +138,11 @@ impl Folder {
         self.remove_log()?;
         std::fs::rename(fresh, self.database())?;
         File::open(&self.path)?.sync_all()?;
-        self.note()
+        self.left = Marks {
+            database: mark(&self.database())?,
+            log: None,
+        };
+        Ok(())
     }
 
     /// Removes the log that belonged to a database which is not there any more: beside another one it would damage it.

@@ -182,9 +182,10 @@ impl Store {
             return Err(SaveError::Closed);
         };
         let written = in_transaction(connection, work);
-        if let Some(folder) = &mut self.folder {
-            // What failed may have written to the log all the same.
-            folder.note().map_err(SaveError::Folder)?;
+        // What failed may have written to the log all the same.
+        let noted = self.folder.as_mut().map_or(Ok(true), Folder::note);
+        if !noted.map_err(SaveError::Folder)? {
+            self.secure()?;
         }
         written
     }

@@ -69,6 +69,31 @@ fn what_was_removed_is_written_anew() {
     }
 }
 
+/// Between the look before a save and the look after it.
+#[test]
+fn what_is_removed_or_replaced_during_a_save_is_noticed() {
+    let (directory, mut store) = begun();
+    let data = directory.path().join("data");
+    let written = store.write(|transaction| {
+        let merged = merge(transaction, &poll(APP, date(), &[(2, 50)]), AFTER)?;
+        fs::remove_dir_all(&data).expect("removed");
+        Ok(merged)
+    });
+    assert_eq!(published(&written.expect("saved").ledger), 57);
+    assert_eq!(found_after_a_crash(&directory, store), 57);
+
+    let (directory, mut store) = begun();
+    let path = directory.path().join("data/trtc-exporter.db");
+    let written = store.write(|_| {
+        let copy = path.with_extension("copy");
+        fs::copy(&path, &copy).expect("copied");
+        fs::rename(copy, &path).expect("replaced");
+        Ok(())
+    });
+    assert!(matches!(written, Err(SaveError::Changed(_))), "{written:?}");
+    refuses(&mut store);
+}
+
 #[test]
 fn a_folder_that_was_moved_away_is_made_again() {
     let (directory, mut store) = begun();
