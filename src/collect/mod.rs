@@ -4,6 +4,8 @@
 //! A *lane* is everything that shares one rate limit. Its *schedule* names the attempt to make next, its *quota* whether
 //! it may be made now. An *attempt* is one request; a *poll* is one or more attempts until an answer or a failure.
 
+mod asked;
+mod batch;
 mod clock_watch;
 mod failure;
 mod jitter;

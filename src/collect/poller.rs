@@ -1,7 +1,7 @@
 //! The only loop of the program: asks what the lanes say is due, keeps what comes back, and only then shows it.
 //!
-//! Requests run as tasks of their own, as many at once as the rate limit has permits. Whatever has come back by the time
-//! the loop turns is saved in one transaction and published together. The loop never waits for the upstream.
+//! Requests run as tasks of their own, as many at once as the rate limit has permits. What comes back within a moment is
+//! saved in one transaction and published together. The loop never waits for the upstream.
 
 mod reload;
 
@@ -15,6 +15,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
+use super::batch::Batch;
 use super::failure::Failure;
 use super::lane::{Attempt, Next, Outcome};
 use super::saving::save_all;
@@ -75,6 +76,7 @@ pub struct Poller {
     today: Date,
     requests: JoinSet<Result<Answer, CallError>>,
     in_flight: HashMap<Id, Ticket>,
+    returned: Batch<(Returned, Result<Poll, Failure>)>,
     /// Targets of which no poll has ended yet.
     unpolled: usize,
     /// Why state could not be saved when that was last tried.
@@ -98,6 +100,12 @@ impl Ticket {
     }
 }
 
+/// An attempt that has come back. Its time is not that of being taken in: the rate limit counts from the answer.
+struct Returned {
+    ticket: Ticket,
+    at: Moment,
+}
+
 type Joined = Result<(Id, Result<Answer, CallError>), JoinError>;
 
 impl Poller {
@@ -108,7 +116,7 @@ impl Poller {
     pub fn new(config: Config, tools: Tools) -> Result<Self, SetUpError> {
         let today = Date::of(tools.clock.now().utc);
         let mut poller = Self {
-            board: Board::new(Vec::new(), Arc::clone(&tools.exposition)),
+            board: Board::new(Arc::clone(&tools.exposition)),
             tools,
             config: Config {
                 accounts: Vec::new(),
@@ -119,6 +127,7 @@ impl Poller {
             today,
             requests: JoinSet::new(),
             in_flight: HashMap::new(),
+            returned: Batch::new(),
             unpolled: 0,
             unsaved: None,
             forgot_on: None,
@@ -135,21 +144,32 @@ impl Poller {
             self.tools.health.beat(now.mono);
             self.turn_date(now);
             self.notice_new_keys(now);
-            let sleep = self.send_due(now);
+            let mut wake = self.send_due(now);
+            if let Some(due_at) = self.returned.due_at() {
+                if due_at <= now.mono {
+                    self.take_in().await;
+                    continue;
+                }
+                wake = wake.min(due_at);
+            }
+            // Rounded up to the timer's grain, or it would fire too early and the loop would spin.
+            let sleep = wake.saturating_sub(now.mono) + Duration::from_micros(999);
             tokio::select! {
                 () = stop.cancelled() => break,
                 Some(Command::Reload { config, reply }) = commands.recv() => {
+                    self.take_in().await;
                     // Whoever asked may be gone by now; the reload counts all the same.
                     drop(reply.send(self.reload(*config)));
                 }
-                Some(first) = self.requests.join_next_with_id() => self.take_in(first).await,
+                Some(joined) = self.requests.join_next_with_id() => self.note_returned(joined),
                 () = self.tools.clock.sleep(sleep) => {}
             }
         }
+        self.take_in().await;
         self.requests.shutdown().await;
     }
 
-    /// Sends everything that is due and returns how long the loop may sleep then.
+    /// Sends everything that is due and returns until when the loop may sleep then.
     fn send_due(&mut self, now: Moment) -> Duration {
         let mut wake = now.mono + TURN;
         for account in &mut self.accounts {
@@ -185,33 +205,32 @@ impl Poller {
                 lane.requests.waited(lane.lane.take_waited());
             }
         }
-        // Rounded up to the timer's grain, or it would fire too early and the loop would spin.
-        wake.saturating_sub(now.mono) + Duration::from_micros(999)
+        wake
     }
 
-    /// Takes in what has come back so far: saves all of it, then shows all of it.
-    async fn take_in(&mut self, first: Joined) {
+    /// Takes in what has come back: saves all of it, then shows all of it.
+    async fn take_in(&mut self) {
         let (mut answered, mut failed) = (Vec::new(), Vec::new());
-        let mut joined = Some(first);
-        while let Some(next) = joined {
-            match self.returned(next) {
-                Some((ticket, Ok(poll))) => answered.push((ticket, poll)),
-                Some((ticket, Err(failure))) => failed.push((ticket, failure)),
-                None => {}
+        for (returned, result) in self.returned.take() {
+            match result {
+                Ok(poll) => answered.push((returned, poll)),
+                Err(failure) => failed.push((returned, failure)),
             }
-            joined = self.requests.try_join_next_with_id();
+        }
+        if answered.is_empty() && failed.is_empty() {
+            return;
         }
         self.accounts.iter_mut().for_each(AccountWork::watch_clock);
-        let (tickets, polls): (Vec<Ticket>, Vec<Poll>) = answered.into_iter().unzip();
+        let (answered, polls): (Vec<Returned>, Vec<Poll>) = answered.into_iter().unzip();
         let any_answer = !polls.is_empty();
-        for (ticket, saved) in tickets.into_iter().zip(self.save(polls).await) {
+        for (returned, saved) in answered.into_iter().zip(self.save(polls).await) {
             match saved {
-                Ok(saved) => self.succeeded(ticket, saved),
-                Err(failure) => failed.push((ticket, failure)),
+                Ok(saved) => self.succeeded(returned, saved),
+                Err(failure) => failed.push((returned, failure)),
             }
         }
-        for (ticket, failure) in failed {
-            self.failed(ticket, &failure);
+        for (returned, failure) in failed {
+            self.failed(returned, &failure);
         }
         self.board.publish();
         self.note_ready();
@@ -220,20 +239,21 @@ impl Poller {
         }
     }
 
-    /// Finds back from a finished task to its attempt; one of a lane that a reload has ended is forgotten.
-    fn returned(&mut self, joined: Joined) -> Option<(Ticket, Result<Poll, Failure>)> {
+    /// Finds back from a finished task to its attempt, which waits to be taken in; one of a lane that a reload has ended
+    /// is forgotten.
+    fn note_returned(&mut self, joined: Joined) {
         let (id, result) = match joined {
             Ok((id, result)) => (id, result.map_err(Failure::Call)),
             Err(error) => (error.id(), Err(Failure::Panicked(error))),
         };
-        let ticket = self.in_flight.remove(&id)?;
-        let took = self
-            .tools
-            .clock
-            .now()
-            .mono
-            .saturating_sub(ticket.asked_at.mono);
-        let lane = find(&mut self.accounts, ticket.lane)?;
+        let Some(ticket) = self.in_flight.remove(&id) else {
+            return;
+        };
+        let at = self.tools.clock.now();
+        let Some(lane) = find(&mut self.accounts, ticket.lane) else {
+            return;
+        };
+        let took = at.mono.saturating_sub(ticket.asked_at.mono);
         lane.count_request(took, result.as_ref().err());
         let poll = result.map(|answer| {
             lane.polls.rejected(answer.rejected());
@@ -245,7 +265,7 @@ impl Poller {
                 answer,
             }
         });
-        Some((ticket, poll))
+        self.returned.push((Returned { ticket, at }, poll), at.mono);
     }
 
     /// Saves polls in one transaction, off the async threads.
@@ -291,21 +311,19 @@ impl Poller {
         }
     }
 
-    fn succeeded(&mut self, ticket: Ticket, saved: Saved) {
-        let now = self.tools.clock.now();
+    fn succeeded(&mut self, Returned { ticket, at }: Returned, saved: Saved) {
         let Some(lane) = find(&mut self.accounts, ticket.lane) else {
             return;
         };
         let target = &mut lane.targets[ticket.attempt.job.target];
         for key in &saved.arrivals {
-            lane.polls
-                .arrived((now.utc.timestamp() - key.unix()) as f64);
+            lane.polls.arrived((at.utc.timestamp() - key.unix()) as f64);
         }
         lane.polls.poll_ended(Ok(()));
         target.standing.learned(saved.ledger, saved.sums);
         target.standing.heard_of(ticket.attempt.job.date);
         if ticket.is_of_today() {
-            target.standing.succeeded(now.utc);
+            target.standing.succeeded(at.utc);
             if target.failing.take().is_some() {
                 info!(target = %target.target, "Poll succeeds again");
             }
@@ -314,12 +332,11 @@ impl Poller {
             .set(target.slot, target.standing.view(self.today));
         let first = !std::mem::replace(&mut target.polled, true);
         lane.lane
-            .ended(ticket.attempt, Outcome::Answered(ticket.asked_at.utc), now);
+            .ended(ticket.attempt, Outcome::Answered(ticket.asked_at.utc), at);
         self.unpolled -= usize::from(first);
     }
 
-    fn failed(&mut self, ticket: Ticket, failure: &Failure) {
-        let now = self.tools.clock.now();
+    fn failed(&mut self, Returned { ticket, at }: Returned, failure: &Failure) {
         let Some(lane) = find(&mut self.accounts, ticket.lane) else {
             return;
         };
@@ -330,7 +347,7 @@ impl Poller {
             with_causes(failure),
         );
         let of_today = ticket.is_of_today();
-        if lane.lane.ended(ticket.attempt, failure.outcome(), now) == Verdict::Retry {
+        if lane.lane.ended(ticket.attempt, failure.outcome(), at) == Verdict::Retry {
             debug!(target = %target.target, %date, code, error, "Attempt failed, will try again");
             return;
         }

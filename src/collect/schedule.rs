@@ -5,11 +5,11 @@
 //! slow sweep that reads the last 31 dates again once a day. The background gets a small share even when today alone
 //! would fill the rate limit, so that nobody starves.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::asked::Asked;
 use super::jitter::Jitter;
 use super::queue::Queue;
 use crate::clock::Moment;
@@ -101,8 +101,7 @@ pub(super) struct Schedule {
 #[derive(Debug)]
 struct State {
     phase: Duration,
-    /// Per date, when the upstream last answered for it.
-    asked: BTreeMap<Date, DateTime<Utc>>,
+    asked: Asked,
     /// Nothing but today is asked for until it is known: the first sight decides what is credited.
     known: bool,
     today: Duration,
@@ -141,7 +140,7 @@ impl Schedule {
             let mut state = State {
                 phase,
                 known: !asked.is_empty(),
-                asked: asked.into_iter().collect(),
+                asked: asked.into(),
                 today: now.mono + step * index,
                 yesterday: None,
                 history: now.mono + sweep,
@@ -200,8 +199,7 @@ impl Schedule {
         let state = &mut self.targets[job.target];
         state.known = true;
         state.asked.insert(job.date, asked_at);
-        let oldest = self.today.minus_days(DATES);
-        state.asked.retain(|&date, _| date > oldest);
+        state.asked.forget_through(self.today.minus_days(DATES));
         self.end_poll(job, now, None);
     }
 
@@ -355,9 +353,9 @@ impl Schedule {
     /// When yesterday is asked for next, not before `earliest`; `None` when its figures are final.
     fn next_yesterday(&self, state: &State, now: Moment, earliest: Duration) -> Option<Duration> {
         let yesterday = self.today.pred();
-        let asked_at = state.asked.get(&yesterday);
+        let asked_at = state.asked.get(yesterday);
         let becomes_final = final_at(yesterday);
-        if asked_at.is_some_and(|&at| at >= becomes_final) {
+        if asked_at.is_some_and(|at| at >= becomes_final) {
             return None;
         }
         let end = DateTime::from_timestamp(self.today.midnight().unix(), 0)?;
@@ -368,7 +366,7 @@ impl Schedule {
             self.pace.interval.max(YESTERDAY_PACE)
         };
         let since_asked = asked_at
-            .and_then(|&at| (now.utc - at).to_std().ok())
+            .and_then(|at| (now.utc - at).to_std().ok())
             .unwrap_or(pace);
         let until_final = (becomes_final - now.utc).to_std().unwrap_or_default() + state.phase;
         Some(earliest.max(now.mono + pace.saturating_sub(since_asked).min(until_final)))
@@ -421,8 +419,8 @@ impl State {
     fn missing(&self, today: Date) -> Option<Date> {
         let is_final = |date: &Date| {
             self.asked
-                .get(date)
-                .is_some_and(|&at| at >= final_at(*date))
+                .get(*date)
+                .is_some_and(|at| at >= final_at(*date))
         };
         (2..DATES)
             .map(|days| today.minus_days(days))
@@ -435,8 +433,8 @@ impl State {
         let swept = self
             .asked
             .iter()
-            .filter(|&(&date, _)| date > oldest && date < today.pred());
-        let (&date, &asked_at) = swept.min_by_key(|&(_, asked_at)| asked_at)?;
+            .filter(|&(date, _)| date > oldest && date < today.pred());
+        let (date, asked_at) = swept.min_by_key(|&(_, asked_at)| asked_at)?;
         (now - asked_at >= TimeDelta::from_std(SWEEP).ok()? * 9 / 10).then_some(date)
     }
 }

@@ -25,8 +25,6 @@ pub struct TargetInfo {
 }
 
 /// The figures of all targets, as last set.
-///
-/// A new list of targets is a new board that shows itself in the same [`Exposition`]; scrapes go on meanwhile.
 #[derive(Debug)]
 pub struct Board {
     rows: Vec<Row>,
@@ -38,7 +36,7 @@ pub struct Board {
 }
 
 /// The text of neighbouring rows, one piece for each family.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Block {
     changed: bool,
     pieces: [Piece; FAMILIES.len()],
@@ -48,17 +46,12 @@ struct Block {
 type Headers = [[Piece; FAMILIES.len()]; Format::ALL.len()];
 
 impl Board {
-    /// A board for these targets, in the order in which they are to be shown. Nothing is shown before
-    /// [`Board::publish`].
-    pub fn new(targets: Vec<TargetInfo>, exposition: Arc<Exposition>) -> Self {
+    /// A board without targets.
+    pub fn new(exposition: Arc<Exposition>) -> Self {
         let mut deflater = Deflater::for_kept_text();
-        let blocks = targets.chunks(TARGETS_PER_BLOCK).map(|_| Block {
-            changed: true,
-            pieces: Default::default(),
-        });
         Self {
-            blocks: blocks.collect(),
-            rows: rows(targets),
+            rows: Vec::new(),
+            blocks: Vec::new(),
             headers: headers(&mut deflater),
             deflater,
             scratch: String::new(),
@@ -66,7 +59,19 @@ impl Board {
         }
     }
 
-    /// Sets the figures of the target at `index` of the list given to [`Board::new`].
+    /// From now on it is about these targets, in the order in which they are to be shown, and knows nothing of them yet.
+    /// What was published is shown until [`Board::publish`].
+    pub fn list(&mut self, targets: Vec<TargetInfo>) {
+        let blocks = targets.len().div_ceil(TARGETS_PER_BLOCK);
+        self.rows = rows(targets);
+        // The pieces stay: most of them will turn out to be as before.
+        self.blocks.resize_with(blocks, Block::default);
+        self.blocks
+            .iter_mut()
+            .for_each(|block| block.changed = true);
+    }
+
+    /// Sets the figures of the target at `index` of the list.
     ///
     /// # Panics
     /// When there is no such target.
@@ -88,10 +93,7 @@ impl Board {
             }
         }
         let [text, open_metrics] = Format::ALL.map(|format| self.page(format));
-        self.exposition.show(Snapshot::new(
-            text.iter().copied(),
-            open_metrics.iter().copied(),
-        ));
+        self.exposition.show(Snapshot::new(&text, &open_metrics));
     }
 
     /// The pieces of the page in its order. A family without samples is left out.

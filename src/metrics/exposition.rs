@@ -24,7 +24,7 @@ impl Exposition {
     /// An exposition without usage yet.
     pub fn new(telemetry: Arc<Telemetry>) -> Self {
         let mut press = Press {
-            usage: Snapshot::new([], []),
+            usage: Snapshot::new(&[], &[]),
             deflater: Deflater::for_passing_text(),
         };
         Self {
@@ -90,10 +90,7 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
-    pub(super) fn new<'a>(
-        text: impl IntoIterator<Item = &'a Piece>,
-        open_metrics: impl IntoIterator<Item = &'a Piece>,
-    ) -> Self {
+    pub(super) fn new(text: &[&Piece], open_metrics: &[&Piece]) -> Self {
         Self {
             pages: [Page::new(text), Page::new(open_metrics)],
         }
@@ -111,16 +108,17 @@ struct Page {
 impl Page {
     /// Text is large, so its pieces are shared with the next pages. Deflated they are so small that copying them together
     /// costs less than the system calls that many parts need.
-    fn new<'a>(pieces: impl IntoIterator<Item = &'a Piece>) -> Self {
+    fn new(pieces: &[&Piece]) -> Self {
+        let size: usize = pieces.iter().map(|piece| piece.deflated.len()).sum();
         let mut crc = Crc::new();
-        let mut text = Vec::new();
-        let mut deflated = GZIP_HEADER.to_vec();
+        let mut text = Vec::with_capacity(pieces.len());
+        let mut deflated = Vec::with_capacity(GZIP_HEADER.len() + size);
+        deflated.extend_from_slice(GZIP_HEADER);
         for piece in pieces {
             crc.combine(&piece.crc);
             text.push(piece.text.clone());
             deflated.extend_from_slice(&piece.deflated);
         }
-        deflated.shrink_to_fit();
         Self {
             text: Kept::new(text),
             deflated: Kept::new(vec![deflated.into()]),

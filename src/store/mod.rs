@@ -23,6 +23,10 @@ use folder::{Folder, Found};
 
 use crate::usage::{Answer, Date, Day, Ledger, Settling, Sums, Target, TimeKey, touched_dates};
 
+/// How much of the file SQLite keeps in memory, negative for KiB. Polls meet one target after another and come back to it
+/// a minute later, so more would hold what is not needed; the system caches the file anyway.
+const CACHE_KIB: i32 = -256;
+
 /// Saved state. One process at a time has it open.
 #[derive(Debug)]
 pub struct Store {
@@ -283,6 +287,7 @@ fn prepare(path: &Path) -> Result<Connection, schema::Unfit> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "cache_size", CACHE_KIB)?;
     schema::migrate(&mut connection)?;
     schema::check(&connection)?;
     Ok(connection)

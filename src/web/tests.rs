@@ -72,7 +72,9 @@ pub(super) fn large_site() -> Site {
         },
         app_name: Some("x".repeat(200_000)),
     };
-    Board::new((0..64).map(target).collect(), site.exposition.clone()).publish();
+    let mut board = Board::new(site.exposition.clone());
+    board.list((0..64).map(target).collect());
+    board.publish();
     site
 }
 

@@ -7,7 +7,6 @@ use super::Poller;
 use crate::clock::Moment;
 use crate::collect::work::{AccountWork, SetUpError, TargetWork, Workshop};
 use crate::config::{Account, Config};
-use crate::metrics::Board;
 
 impl Poller {
     /// Works by `config` from now on. Accounts that it does not change go on undisturbed; an error changes nothing.
@@ -86,7 +85,7 @@ impl Poller {
             infos.push(target.info());
         }
         self.unpolled = self.targets().filter(|target| !target.polled).count();
-        self.board = Board::new(infos, Arc::clone(&self.tools.exposition));
+        self.board.list(infos);
         self.show_all();
         self.note_ready();
     }

@@ -34,6 +34,12 @@ fn target(account: &str, app: App, item: &str, app_name: Option<&str>) -> Target
     }
 }
 
+fn board_of(targets: Vec<TargetInfo>, exposition: &Arc<Exposition>) -> Board {
+    let mut board = Board::new(Arc::clone(exposition));
+    board.list(targets);
+    board
+}
+
 fn targets(count: usize) -> Vec<TargetInfo> {
     let target = |id| {
         target(
@@ -107,7 +113,7 @@ fn small_board() -> Arc<Exposition> {
         target("main", App::Total, "interactive", None),
         target("b", App::Id(7), "interactive", None),
     ];
-    let mut board = Board::new(list, exposition.clone());
+    let mut board = board_of(list, &exposition);
     let audio = SeriesView {
         media: Media::Audio,
         total_ms: 90_500,
@@ -187,24 +193,28 @@ fn a_small_board_in_open_metrics() {
 #[test]
 fn nothing_is_shown_before_publish_and_nothing_of_no_targets() {
     let exposition = exposition();
-    let mut board = Board::new(targets(3), exposition.clone());
+    let mut board = board_of(targets(3), &exposition);
     board.set(0, view(1, &Media::ALL));
     assert_eq!(shown(&exposition, Format::Text), "");
     board.publish();
     assert!(shown(&exposition, Format::Text).contains("sdk_app_id=\"1400000000\""));
-    Board::new(Vec::new(), exposition.clone()).publish();
+    board_of(Vec::new(), &exposition).publish();
     assert_eq!(shown(&exposition, Format::OpenMetrics), "");
 }
 
 #[test]
-fn a_new_board_takes_the_place_of_the_old_one() {
+fn a_new_list_begins_without_figures_and_shows_with_publish() {
     let exposition = exposition();
-    let mut old = Board::new(targets(2), exposition.clone());
-    old.set(1, view(1, &Media::ALL));
-    old.publish();
-    let mut new = Board::new(targets(1), exposition.clone());
+    let mut board = board_of(targets(2), &exposition);
+    board.set(1, view(1, &Media::ALL));
+    board.publish();
+    board.list(targets(2));
+    assert!(shown(&exposition, Format::Text).contains("trtc_up"));
+    board.publish();
+    assert!(!shown(&exposition, Format::Text).contains("trtc_up"));
     assert!(shown(&exposition, Format::Text).contains("1400000001"));
-    new.publish();
+    board.list(targets(1));
+    board.publish();
     assert!(!shown(&exposition, Format::Text).contains("1400000001"));
 }
 
@@ -212,7 +222,7 @@ fn a_new_board_takes_the_place_of_the_old_one() {
 fn scrapes_never_see_two_states_of_one_target() {
     const TARGETS: usize = TARGETS_PER_BLOCK * 2 + 3;
     let exposition = exposition();
-    let mut board = Board::new(targets(TARGETS), exposition.clone());
+    let mut board = board_of(targets(TARGETS), &exposition);
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         for encoding in [Encoding::Identity, Encoding::Gzip] {
@@ -257,7 +267,7 @@ fn assert_one_state(text: &str) {
 #[test]
 fn media_and_labels_agree_with_their_names() {
     let exposition = exposition();
-    let mut board = Board::new(targets(1), exposition.clone());
+    let mut board = board_of(targets(1), &exposition);
     board.set(0, view(5, &Media::ALL));
     board.publish();
     let text = shown(&exposition, Format::Text);
@@ -284,21 +294,29 @@ proptest! {
 
     #[test]
     fn what_was_kept_equals_what_is_rendered_anew(
-        rounds in prop::collection::vec(prop::collection::vec((0..200_usize, 0..4_u64, 0..7_usize), 0..6), 1..6)
+        rounds in prop::collection::vec(
+            (1..200_usize, prop::collection::vec((any::<prop::sample::Index>(), 0..4_u64, 0..7_usize), 0..6)),
+            1..6,
+        )
     ) {
         let kept = exposition();
-        let mut board = Board::new(targets(200), kept.clone());
-        let mut last = BTreeMap::new();
-        for round in rounds {
+        let mut board = board_of(Vec::new(), &kept);
+        let (mut listed, mut last) = (0, BTreeMap::new());
+        for (count, round) in rounds {
+            // Now and then, as a reload does.
+            if count % 2 == 0 || listed == 0 {
+                board.list(targets(count));
+                (listed, last) = (count, BTreeMap::new());
+            }
             for (index, n, media) in round {
-                let view = view(n, &Media::ALL[..media]);
+                let (index, view) = (index.index(listed), view(n, &Media::ALL[..media]));
                 board.set(index, view.clone());
                 last.insert(index, view);
             }
             board.publish();
 
             let fresh = exposition();
-            let mut board = Board::new(targets(200), fresh.clone());
+            let mut board = board_of(targets(listed), &fresh);
             for (&index, view) in &last {
                 board.set(index, view.clone());
             }

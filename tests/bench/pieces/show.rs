@@ -15,7 +15,8 @@ pub(crate) fn benches(criterion: &mut Criterion) {
 
 /// A board that shows a figure of every target.
 pub(crate) fn board(apps: usize, exposition: &Arc<Exposition>) -> Board {
-    let mut board = Board::new(targets(apps), exposition.clone());
+    let mut board = Board::new(exposition.clone());
+    board.list(targets(apps));
     set_all(&mut board, apps, 1);
     board.publish();
     board
