@@ -316,7 +316,8 @@ fn merge(
 ) -> Result<Saved, SaveError> {
     let target = &poll.target;
     let id = rows::enter_target(transaction, target)?;
-    let (mut ledger, _) = rows::load_ledger(transaction, id, target)?;
+    let (before, _) = rows::load_ledger(transaction, id, target)?;
+    let mut ledger = before.clone();
     let mut days: BTreeMap<Date, Day> = BTreeMap::new();
     let mut kept = BTreeMap::new();
     for date in touched_dates(poll.date, &poll.answer) {
@@ -340,7 +341,8 @@ fn merge(
         )?;
     }
     let of_today = poll.date == Date::of(poll.asked_at);
-    rows::save_ledger(transaction, id, &ledger, of_today.then_some(poll.asked_at))?;
+    let last_success = of_today.then_some(poll.asked_at);
+    rows::save_ledger(transaction, id, &ledger, &before, last_success)?;
     let sums = days
         .iter()
         .map(|(&date, day)| Sums::of(date, day))

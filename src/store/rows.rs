@@ -106,10 +106,12 @@ fn contradicts_itself(series: &Series) -> bool {
     series.credited_ms > signed(series.published_ms)
 }
 
+/// Keeps the totals of a target; `before` are those that are there already.
 pub(super) fn save_ledger(
     transaction: &Transaction<'_>,
     id: TargetId,
     ledger: &Ledger,
+    before: &Ledger,
     last_success: Option<DateTime<Utc>>,
 ) -> Result<(), SaveError> {
     transaction
@@ -126,7 +128,8 @@ pub(super) fn save_ledger(
             signed(ledger.lowered_ms),
             last_success.map(|at| at.timestamp()),
         ])?;
-    for series in &ledger.series {
+    let is_new = |series: &&Series| !before.series.contains(series);
+    for series in ledger.series.iter().filter(is_new) {
         transaction
             .prepare_cached("INSERT OR REPLACE INTO series VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
             .execute(params![
