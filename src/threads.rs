@@ -5,8 +5,10 @@ use std::io;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
-/// Threads of each kind: one goes on while another renders, compresses or encrypts.
-const EACH: usize = 2;
+/// One serves while the other renews the page or encrypts.
+const SERVING: usize = 2;
+/// What takes long is done elsewhere, and the upstream sends little.
+const POLLING: usize = 1;
 
 /// All of them.
 #[derive(Debug)]
@@ -22,8 +24,8 @@ impl Threads {
     /// When the system has none to give.
     pub fn start() -> io::Result<Self> {
         Ok(Self {
-            serving: named("serve")?,
-            polling: named("poll")?,
+            serving: named("serve", SERVING)?,
+            polling: named("poll", POLLING)?,
         })
     }
 
@@ -42,9 +44,9 @@ impl Threads {
     }
 }
 
-fn named(name: &str) -> io::Result<Runtime> {
+fn named(name: &str, count: usize) -> io::Result<Runtime> {
     Builder::new_multi_thread()
-        .worker_threads(EACH)
+        .worker_threads(count)
         .thread_name(name)
         .enable_all()
         .build()
@@ -72,12 +74,12 @@ mod tests {
             held.lock().expect("no panic").recv_timeout(FOREVER).ok();
         };
         let served = threads.run(async move {
-            for _ in 0..EACH {
+            for _ in 0..POLLING {
                 let hang = hang.clone();
                 polling.spawn(async move { hang() });
             }
             polling.spawn_blocking(hang);
-            for _ in 0..=EACH {
+            for _ in 0..=POLLING {
                 seen.recv_timeout(FOREVER).expect("all of them hang");
             }
             tokio::spawn(async { "served" }).await.expect("no panic")

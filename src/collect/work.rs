@@ -115,21 +115,26 @@ impl Workshop<'_> {
 
     fn lane(&mut self, account: &Account, item: &Item) -> Result<LaneWork, SetUpError> {
         let now = self.clock.now();
-        let mut targets = Vec::new();
-        let mut asked = Vec::new();
-        for (app, app_name) in apps(account) {
-            let target = Target {
-                account: Arc::clone(&account.name),
-                app,
-                item: Arc::clone(&item.name),
-            };
-            let kept = self
-                .store
-                .restore(&target, Date::of(now.utc))
-                .map_err(|source| SetUpError::State {
+        let apps: Vec<(Target, Option<String>)> = apps(account)
+            .map(|(app, app_name)| {
+                let target = Target {
                     account: Arc::clone(&account.name),
-                    source,
-                })?;
+                    app,
+                    item: Arc::clone(&item.name),
+                };
+                (target, app_name)
+            })
+            .collect();
+        let restored = self
+            .store
+            .restore_all(apps.iter().map(|(target, _)| target), Date::of(now.utc))
+            .map_err(|source| SetUpError::State {
+                account: Arc::clone(&account.name),
+                source,
+            })?;
+        let mut targets = Vec::with_capacity(apps.len());
+        let mut asked = Vec::with_capacity(apps.len());
+        for ((target, app_name), kept) in apps.into_iter().zip(restored) {
             let mut standing = Standing::new(
                 item.action.media().collect(),
                 kept.ledger,

@@ -123,24 +123,26 @@ impl Store {
     /// # Errors
     /// When the file cannot be read or is damaged.
     pub fn restore(&self, target: &Target, today: Date) -> Result<Restored, SaveError> {
-        let connection = self.connection()?;
-        let Some(id) = rows::find_target(connection, target)? else {
-            return Ok(Restored::default());
-        };
-        let (ledger, last_success) = rows::load_ledger(connection, id, target)?;
-        let mut sums = Vec::new();
-        for date in [today, today.pred()] {
-            if let Some(kept) = rows::load_day(connection, id, target, date)? {
-                sums.push(Sums::of(date, &kept.day));
-            }
-        }
-        let asked = rows::load_asked(connection, id, target)?;
-        Ok(Restored {
-            ledger,
-            sums,
-            last_success,
-            asked,
-        })
+        restore(self.connection()?, target, today)
+    }
+
+    /// What was kept of each of these targets, in their order: thousands of them at a fraction of the cost of one by one.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is damaged.
+    pub fn restore_all<'a>(
+        &self,
+        targets: impl IntoIterator<Item = &'a Target>,
+        today: Date,
+    ) -> Result<Vec<Restored>, SaveError> {
+        // Or SQLite would lock and look at its files anew for each statement.
+        let transaction = self.connection()?.unchecked_transaction()?;
+        let restored = targets
+            .into_iter()
+            .map(|target| restore(&transaction, target, today))
+            .collect();
+        transaction.finish()?;
+        restored
     }
 
     /// Merges answers into what is kept and returns when all of it is on disk, with what each came to, in order. A poll
@@ -270,6 +272,26 @@ impl Store {
         }
         SaveError::Changed(path)
     }
+}
+
+fn restore(connection: &Connection, target: &Target, today: Date) -> Result<Restored, SaveError> {
+    let Some(id) = rows::find_target(connection, target)? else {
+        return Ok(Restored::default());
+    };
+    let (ledger, last_success) = rows::load_ledger(connection, id, target)?;
+    let mut sums = Vec::new();
+    for date in [today, today.pred()] {
+        if let Some(kept) = rows::load_day(connection, id, target, date)? {
+            sums.push(Sums::of(date, &kept.day));
+        }
+    }
+    let asked = rows::load_asked(connection, id, target)?;
+    Ok(Restored {
+        ledger,
+        sums,
+        last_success,
+        asked,
+    })
 }
 
 fn in_transaction<T>(
