@@ -4,6 +4,7 @@
 mod client;
 mod polls;
 mod process;
+mod prometheus;
 mod scrapes;
 mod stage;
 mod starts;
@@ -22,6 +23,8 @@ struct Tools {
     naive: PathBuf,
     /// `None` where Go is not installed.
     go_server: Option<PathBuf>,
+    /// `None` where Prometheus is not installed.
+    prometheus: Option<PathBuf>,
     python: PathBuf,
     peers: PathBuf,
     turns: usize,
@@ -42,6 +45,7 @@ fn main() {
         limit: beside.with_file_name("limit"),
         naive: beside.with_file_name("naive"),
         go_server: place("BENCH_GO_SERVER"),
+        prometheus: place("BENCH_PROMETHEUS"),
         python: needed("BENCH_PYTHON"),
         peers: needed("BENCH_PEERS"),
         turns: if quick { 3 } else { 15 },

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::Tools;
 use crate::client::{Client, gunzip};
 use crate::process::Process;
+use crate::prometheus;
 use crate::stage::{Stage, USUAL};
 use crate::table::{Table, median, percentile, ratio};
 
@@ -61,6 +62,9 @@ pub(crate) fn measure(tools: &Tools, apps: usize) {
         .collect();
     processes.insert(1, ("trtc-exporter", &stage.exporter));
     print(&in_turns(tools.turns, &processes));
+    if let Some(binary) = &tools.prometheus {
+        prometheus::measure(binary, &processes, if tools.quick { 20 } else { 60 });
+    }
 
     stage.pace(USUAL);
     std::thread::sleep(Duration::from_secs(2));
