@@ -52,6 +52,7 @@ pub mod metrics;
 pub mod quote;
 pub mod secret;
 pub mod simulator;
+pub mod stamp;
 pub mod store;
 pub mod supervisor;
 pub mod tencent;

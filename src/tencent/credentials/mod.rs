@@ -8,12 +8,12 @@ mod source;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use files::Stamp;
 use source::Source;
 pub use source::{Surroundings, Variables};
 
 use crate::secret::Secret;
 use crate::secret::file::SecretTextError;
+use crate::stamp::Stamp;
 use crate::tencent::CredentialSource;
 
 /// What a request is signed with.
