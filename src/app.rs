@@ -28,7 +28,10 @@ use crate::healthcheck::Unhealthy;
 use crate::metrics::{BuildInfo, Exposition, Telemetry};
 use crate::store::{OpenError, Store};
 use crate::supervisor;
-use crate::web::{self, BindError, Limits, ListenAddress, PassedError, PassedSockets, Site};
+use crate::web::{
+    self, Access, BindError, Guard, Limits, ListenAddress, PassedError, PassedSockets, Site,
+};
+use crate::web_config::Keeper;
 
 /// After the signal to stop, connections get this long to finish.
 const GRACE: Duration = Duration::from_secs(5);
@@ -171,6 +174,8 @@ pub async fn run(
     polling: &Handle,
 ) -> Result<(), AppError> {
     let config = source.load()?;
+    let keeper = web.config_file.as_deref().map(Keeper::open).transpose()?;
+    let keeper = keeper.map(Arc::new);
     let store = Arc::new(Mutex::new(open(&storage)?));
     let build = BuildInfo {
         version: build_info::VERSION,
@@ -208,6 +213,7 @@ pub async fn run(
     let (commands, orders) = mpsc::channel(1);
     let reloader = Reloader {
         source,
+        keeper: keeper.clone(),
         commands,
         telemetry,
         exposition: Arc::clone(&exposition),
@@ -219,6 +225,13 @@ pub async fn run(
         Arc::clone(&health),
         Arc::clone(&clock),
     )));
+    let access = match &keeper {
+        Some(keeper) => Arc::clone(keeper.guard()),
+        None => Arc::new(Guard::new(Access::open())),
+    };
+    if let Some(keeper) = keeper {
+        drop(tokio::spawn(keeper.keep_watch()));
+    }
     let polling = polling.spawn(poller.run(orders, stop.clone()));
     let polling = tokio::spawn(watch(polling, Arc::clone(&health), stop.clone()));
     // One may be under way and one wait: it will read what is there when its turn comes, so it stands for all later ones.
@@ -231,6 +244,7 @@ pub async fn run(
         health,
         config: shown_config,
         reload: web.enable_lifecycle.then(|| reloads.clone()),
+        access,
         scrapes: Arc::new(Semaphore::new(scrapes_at_once(web.max_requests))),
         limits: Limits::within(descriptors::allow_all()),
         clock,
@@ -314,9 +328,10 @@ fn scrapes_at_once(max_requests: usize) -> usize {
     }
 }
 
-/// Reads the configuration again and hands it to the loop.
+/// Reads the configuration and the web configuration again, and puts them in force when both are good.
 struct Reloader {
     source: Source,
+    keeper: Option<Arc<Keeper>>,
     commands: mpsc::Sender<Command>,
     telemetry: Arc<Telemetry>,
     exposition: Arc<Exposition>,
@@ -351,10 +366,20 @@ impl Reloader {
     }
 
     async fn try_reload(&self) -> Result<(), String> {
-        let source = self.source.clone();
-        let loading = tokio::task::spawn_blocking(move || source.load());
-        let loaded = loading.await.map_err(|panic| with_causes(&panic))?;
-        let config = loaded.map_err(|error| with_causes(&error))?;
+        let (source, keeper) = (self.source.clone(), self.keeper.clone());
+        let loading = tokio::task::spawn_blocking(move || {
+            // So that the problems of both are told.
+            let of_web = keeper.map(|keeper| keeper.prepare().map(|prepared| (keeper, prepared)));
+            (source.load(), of_web.transpose())
+        });
+        let (config, of_web) = match loading.await.map_err(|panic| with_causes(&panic))? {
+            (Ok(config), Ok(of_web)) => (config, of_web),
+            (config, of_web) => {
+                let problems = [config.err(), of_web.err()].into_iter().flatten();
+                let problems: Vec<_> = problems.map(|error| with_causes(&error)).collect();
+                return Err(problems.join("\n"));
+            }
+        };
         let shown = self.source.shown(&config);
         let (reply, answer) = oneshot::channel();
         let order = Command::Reload {
@@ -367,6 +392,10 @@ impl Reloader {
             .map_err(|_| "the poll loop has ended")?;
         let result = answer.await.map_err(|_| "the poll loop has ended")?;
         result.map_err(|error| with_causes(&error))?;
+        if let Some((keeper, prepared)) = of_web {
+            let applying = tokio::task::spawn_blocking(move || keeper.apply(prepared));
+            applying.await.map_err(|panic| with_causes(&panic))?;
+        }
         self.shown_config.store(Arc::new(shown.into()));
         Ok(())
     }

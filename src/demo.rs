@@ -17,6 +17,7 @@ use crate::simulator::{
 use crate::tencent::action::INTERACTIVE_TIME;
 use crate::tencent::{CredentialSource, SecretSource, Upstream};
 use crate::web::{self, ListenAddress, PassedSockets};
+use crate::web_config;
 
 /// Often enough that a newcomer sees figures move.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
@@ -46,11 +47,17 @@ pub async fn demo(
         .requests_per_second
         .map_or(INTERACTIVE_TIME.requests_per_second, f64::from);
     let config = config(&upstream, requests_per_second);
+    let is_encrypted = web.config_file.as_deref().map(web_config::speaks_tls);
+    let scheme = if is_encrypted.transpose()? == Some(true) {
+        "https"
+    } else {
+        "http"
+    };
     let addresses = web.listen_addresses.iter();
     for address in addresses.filter(|_| passed.is_none()) {
         let host = address.host.as_deref().unwrap_or("localhost");
         if address.port != 0 {
-            let base = format!("http://{host}:{}", address.port);
+            let base = format!("{scheme}://{host}:{}", address.port);
             info!(
                 page = format!("{base}/"),
                 metrics = format!("{base}{}", web.telemetry_path),

@@ -1,6 +1,8 @@
 //! `trtc-exporter healthcheck`: asks a running exporter whether it is healthy, for images that have no other program to
 //! ask with.
 
+mod own;
+
 use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -10,11 +12,12 @@ use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper::{Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use crate::error::with_causes;
 use crate::quote::is_printable;
-use crate::web::ListenAddress;
+use crate::web::{ListenAddress, NOT_TLS};
 
 const PATH: &str = "/-/healthy";
 
@@ -73,30 +76,57 @@ fn reachable(listens_on: &ListenAddress) -> ListenAddress {
 
 async fn ask(address: &ListenAddress) -> Result<(), Reason> {
     let senseless = |error: &dyn Error| Reason::Answer(with_causes(error));
+    let answer = exchange(connect(address).await?, address).await;
+    let (status, line) = answer.map_err(|error| senseless(&*error))?;
+    if (status, line.as_str()) != (StatusCode::BAD_REQUEST, NOT_TLS) {
+        return judge(status, line);
+    }
+    let answer = match own::encrypt(connect(address).await?).await {
+        Ok(stream) => exchange(stream, address).await,
+        Err(error) => Err(error.into()),
+    };
+    match answer {
+        Ok((status, line)) => judge(status, line),
+        Err(error) if own::wants_certificate(&*error) => Ok(()),
+        Err(error) => Err(senseless(&*error)),
+    }
+}
+
+async fn connect(address: &ListenAddress) -> Result<TcpStream, Reason> {
     let host = address.host.as_deref().unwrap_or_default();
-    let stream = TcpStream::connect((host, address.port))
-        .await
-        .map_err(Reason::Connection)?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| senseless(&error))?;
-    // Its errors come out at the sender too.
-    drop(tokio::spawn(connection));
+    let connected = TcpStream::connect((host, address.port)).await;
+    connected.map_err(Reason::Connection)
+}
+
+/// Asks, and returns the status and the first line of the answer.
+async fn exchange(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    address: &ListenAddress,
+) -> Result<(StatusCode, String), Box<dyn Error + Send + Sync>> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let request = Request::get(PATH)
         .header(header::HOST, address.to_string())
-        .body(Empty::<Bytes>::new())
-        .map_err(|error| senseless(&error))?;
-    let response = sender
-        .send_request(request)
-        .await
-        .map_err(|error| senseless(&error))?;
-    let status = response.status();
-    if status == StatusCode::OK {
-        return Ok(());
+        .body(Empty::<Bytes>::new())?;
+    // The sender ends with the answer, and the connection with it.
+    let answer = async move {
+        let response = sender.send_request(request).await?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), MAX_BODY)
+            .collect()
+            .await?;
+        Ok((status, first_line(&body.to_bytes())))
+    };
+    let (ended, answer) = tokio::join!(connection, answer);
+    // What ended the connection says more than that it has ended.
+    answer.map_err(|error| ended.err().map_or(error, Into::into))
+}
+
+/// Who wants a password, or has been asked too often, is alive: an exporter that is not healthy says so to everybody.
+fn judge(status: StatusCode, line: String) -> Result<(), Reason> {
+    match status {
+        StatusCode::OK | StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS => Ok(()),
+        _ => Err(Reason::Status(status, line)),
     }
-    let body = Limited::new(response.into_body(), MAX_BODY).collect().await;
-    let body = body.map_err(|error| senseless(&*error))?.to_bytes();
-    Err(Reason::Status(status, first_line(&body)))
 }
 
 fn first_line(body: &[u8]) -> String {

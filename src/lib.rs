@@ -33,8 +33,9 @@
 //! - **Arrows point one way**: `tests/it/house.rs` checks it in the source.
 //!
 //! Around that way: [`app`] builds all of it and owns signals, reload and the end; [`config`] turns YAML into values and
-//! tells all problems at once; [`simulator`] is the upstream in process, for [`demo`] and for tests. Whether the program
-//! is alive is kept by [`health`], told to systemd by [`supervisor`] and asked for by [`healthcheck`].
+//! tells all problems at once, [`web_config`] turns it into the terms on which [`web`] answers; [`simulator`] is the
+//! upstream in process, for [`demo`] and for tests. Whether the program is alive is kept by [`health`], told to systemd by
+//! [`supervisor`] and asked for by [`healthcheck`].
 
 pub mod app;
 pub mod build_info;
@@ -59,3 +60,4 @@ pub mod tencent;
 pub mod threads;
 pub mod usage;
 pub mod web;
+pub mod web_config;

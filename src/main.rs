@@ -1,6 +1,7 @@
 //! The door of the program: from the command line to an exit code.
 
 use std::fmt::Display;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use trtc_exporter::clock::{Clock, ScriptedClock, SystemClock};
 use trtc_exporter::error::with_causes;
 use trtc_exporter::threads::Threads;
 use trtc_exporter::web::PassedSockets;
-use trtc_exporter::{demo, healthcheck, log};
+use trtc_exporter::{demo, healthcheck, log, web_config};
 
 const FAILURE: u8 = 1;
 const UNUSABLE_CONFIGURATION: u8 = 2;
@@ -32,10 +33,12 @@ fn main() -> ExitCode {
         source,
         shard,
         check: true,
+        web,
         ..
     } = call
     {
-        return check(&Source::Given { source, shard });
+        let source = Source::Given { source, shard };
+        return check(&source, web.config_file.as_deref());
     }
     let passed = passed_sockets(&call);
     let result = log::init(log.level, log.format, Arc::clone(&clock))
@@ -104,20 +107,27 @@ async fn run(
 
 /// `--config.check`: for a person or a script at a terminal, so without a log's dressing.
 #[expect(clippy::print_stdout, reason = "the answer is what the call is for")]
-fn check(source: &Source) -> ExitCode {
-    match source.check() {
-        Ok(warnings) => {
-            for warning in warnings {
-                println!("warning: {warning}");
+fn check(source: &Source, web_config: Option<&Path>) -> ExitCode {
+    let of_web = || web_config.map_or(Ok(Vec::new()), web_config::check);
+    let mut is_valid = true;
+    for outcome in [source.check(), of_web()] {
+        match outcome {
+            Ok(warnings) => {
+                for warning in warnings {
+                    println!("warning: {warning}");
+                }
             }
-            println!("The configuration is valid.");
-            ExitCode::SUCCESS
-        }
-        Err(problems) => {
-            complain(&problems);
-            ExitCode::from(UNUSABLE_CONFIGURATION)
+            Err(problems) => {
+                complain(&problems);
+                is_valid = false;
+            }
         }
     }
+    if !is_valid {
+        return ExitCode::from(UNUSABLE_CONFIGURATION);
+    }
+    println!("The configuration is valid.");
+    ExitCode::SUCCESS
 }
 
 #[expect(

@@ -111,6 +111,9 @@ pub struct WebFlags {
     /// Listen on the TCP sockets that systemd passes, instead of --web.listen-address
     #[arg(long = "web.systemd-socket", global = true)]
     pub systemd_socket: bool,
+    /// TLS, client certificates, users and headers, in the format of Prometheus' exporters; read again when it changes
+    #[arg(long = "web.config.file", value_name = "FILE", global = true)]
+    pub config_file: Option<PathBuf>,
     /// The path under which metrics are served
     #[arg(
         long = "web.telemetry-path",

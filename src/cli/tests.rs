@@ -78,6 +78,7 @@ fn without_flags_the_documented_defaults_hold() {
     let web = WebFlags {
         listen_addresses: addresses(&[":10088"]),
         systemd_socket: false,
+        config_file: None,
         telemetry_path: "/metrics".into(),
         enable_lifecycle: false,
         max_requests: 40,
@@ -111,6 +112,7 @@ fn every_flag_of_a_run_is_read() {
         "--web.listen-address=127.0.0.1:0",
         "--web.listen-address",
         "[::1]:0,localhost:1",
+        "--web.config.file=web.yml",
         "--web.telemetry-path=/m",
         "--web.enable-lifecycle",
         "--web.max-requests=3",
@@ -121,6 +123,7 @@ fn every_flag_of_a_run_is_read() {
     let web = WebFlags {
         listen_addresses: addresses(&["127.0.0.1:0", "[::1]:0", "localhost:1"]),
         systemd_socket: false,
+        config_file: Some("web.yml".into()),
         telemetry_path: "/m".into(),
         enable_lifecycle: true,
         max_requests: 3,

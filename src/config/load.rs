@@ -75,7 +75,7 @@ pub fn load(file: &Path) -> Result<Loaded, ConfigError> {
 }
 
 /// One byte more than a configuration may have is enough to see that it is too large.
-fn read(file: &Path) -> io::Result<Zeroizing<String>> {
+pub(crate) fn read(file: &Path) -> io::Result<Zeroizing<String>> {
     let mut text = Zeroizing::new(String::new());
     File::open(file)?
         .take(yaml::MAX_BYTES as u64 + 1)

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use crate::tencent::{Action, Upstream};
 
+pub(crate) use load::read;
 pub use load::{ConfigError, Loaded, load, parse};
 pub use redacted::redacted_yaml;
 pub use shard::{Shard, ShardError};

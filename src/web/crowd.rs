@@ -7,10 +7,11 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// What one connection is doing. Requests are counted and not just marked, since with pipelining the next begins before
 /// the last byte of the one before has left.
@@ -146,7 +147,27 @@ impl Place {
         InFlight {
             activity: self.activity.clone(),
             crowd: self.crowd.clone(),
+            _timed: None,
         }
+    }
+
+    /// A request begins that has to end in time, or the connection is cut. For requests side by side: there no stream can
+    /// tell which of them makes the server wait.
+    pub(super) fn begin_timed(&self, limit: Duration) -> InFlight {
+        let ended = CancellationToken::new();
+        let cut = self.cut.clone();
+        let watched = ended.clone();
+        tokio::spawn(async move {
+            if tokio::time::timeout(limit, watched.cancelled())
+                .await
+                .is_err()
+            {
+                cut.cancel();
+            }
+        });
+        let mut in_flight = self.begin();
+        in_flight._timed = Some(ended.drop_guard());
+        in_flight
     }
 }
 
@@ -162,6 +183,7 @@ impl Drop for Place {
 pub(super) struct InFlight {
     activity: Arc<Activity>,
     crowd: Arc<Crowd>,
+    _timed: Option<DropGuard>,
 }
 
 impl Drop for InFlight {

@@ -36,11 +36,11 @@ impl<S> Patient<S> {
     }
 
     /// Writes with `write`, for as long as the reader of the current response has time.
-    fn poll_patiently(
+    fn poll_patiently<T>(
         &mut self,
         context: &mut Context<'_>,
-        write: impl FnOnce(Pin<&mut S>, &mut Context<'_>) -> Poll<io::Result<usize>>,
-    ) -> Poll<io::Result<usize>>
+        write: impl FnOnce(Pin<&mut S>, &mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>>
     where
         S: Unpin,
     {
@@ -103,12 +103,15 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
         self.stream.is_write_vectored()
     }
 
+    /// What is written may wait here too: a TLS stream keeps the last of it until the peer takes it.
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+        self.get_mut()
+            .poll_patiently(context, |stream, context| stream.poll_flush(context))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
+        self.get_mut()
+            .poll_patiently(context, |stream, context| stream.poll_shutdown(context))
     }
 }
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use hyper::header::{
     ACCEPT, ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE,
-    HeaderMap, HeaderName, HeaderValue, VARY, X_CONTENT_TYPE_OPTIONS,
+    HeaderMap, HeaderName, HeaderValue, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::sync::{mpsc, oneshot};
@@ -11,14 +11,30 @@ use tokio::sync::{mpsc, oneshot};
 use crate::metrics::{Encoding, MediaType};
 
 use super::body::Body;
+use super::origin;
 use super::page;
 use super::site::{Reload, Site};
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
 
-/// Answers a request. Its body is never read.
+/// Answers a request on the terms in force. Its body is never read.
 pub(super) async fn respond<B>(site: &Site, request: &Request<B>) -> Response<Body> {
+    let term = site.access.term();
+    let access = &term.access;
+    if !access.has_room(site.clock.now().mono) {
+        return line(StatusCode::TOO_MANY_REQUESTS, "too many requests");
+    }
+    let mut response = if access.admits(request.headers()).await {
+        answered(site, request).await
+    } else {
+        unauthorized(site, request.uri().path())
+    };
+    access.adorn(response.headers_mut());
+    response
+}
+
+async fn answered<B>(site: &Site, request: &Request<B>) -> Response<Body> {
     const GET: &Method = &Method::GET;
     const HEAD: &Method = &Method::HEAD;
     const POST: &Method = &Method::POST;
@@ -31,8 +47,9 @@ pub(super) async fn respond<B>(site: &Site, request: &Request<B>) -> Response<Bo
         (GET | HEAD, "/config") => answer(StatusCode::OK, TEXT, Bytes::clone(&site.config.load())),
         (method, "/-/reload") => match &site.reload {
             None => line(StatusCode::FORBIDDEN, NO_LIFECYCLE),
-            Some(orders) if method == POST => reload(orders).await,
-            Some(_) => not_allowed("POST"),
+            Some(_) if method != POST => not_allowed("POST"),
+            Some(_) if origin::is_foreign(request) => line(StatusCode::FORBIDDEN, CROSS_SITE),
+            Some(orders) => reload(orders).await,
         },
         (_, "/" | "/-/healthy" | "/-/ready" | "/config") => not_allowed("GET, HEAD"),
         (_, path) if path == metrics => not_allowed("GET, HEAD"),
@@ -41,6 +58,20 @@ pub(super) async fn respond<B>(site: &Site, request: &Request<B>) -> Response<Bo
 }
 
 const NO_LIFECYCLE: &str = "reloading by HTTP needs --web.enable-lifecycle; SIGHUP works without";
+
+const CROSS_SITE: &str = "a page of another site may not ask for this";
+
+/// Who does not say who he is learns nothing, except of a probe that it is time to restart: it needs no password for
+/// that, so none lies about for its sake.
+fn unauthorized(site: &Site, path: &str) -> Response<Body> {
+    if path == "/-/healthy" && !site.health.is_alive(site.clock.now().mono) {
+        return line(StatusCode::SERVICE_UNAVAILABLE, "not healthy");
+    }
+    let mut response = line(StatusCode::UNAUTHORIZED, "unauthorized");
+    let headers = response.headers_mut();
+    headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic"));
+    response
+}
 
 /// The metrics, at once or not at all: a scraper that is one too many learns it now.
 fn scrape(site: &Site, headers: &HeaderMap) -> Response<Body> {

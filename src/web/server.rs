@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
-use super::connection::converse;
+use super::connection::{End, converse, welcome};
 use super::crowd::Crowd;
 use super::site::Site;
 
@@ -40,13 +40,16 @@ pub async fn serve(listeners: Vec<TcpListener>, site: Arc<Site>, shutdown: Cance
     tasks.wait().await;
 }
 
-/// Serves the site on one stream that is connected already, whatever carries it, until the conversation has ended.
+/// Serves the site on one stream that is connected already, whatever carries it, until the conversation has ended. The
+/// stream is taken as it is, without TLS.
 pub async fn serve_stream(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
+    stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
     site: Arc<Site>,
     shutdown: CancellationToken,
 ) {
-    converse(stream, Crowd::new(1).admit(), site, shutdown).await;
+    let over = site.access.term().over.clone();
+    let end = End { shutdown, over };
+    converse(stream, Crowd::new(1).admit(), site, end).await;
 }
 
 /// What a listener needs to let somebody in.
@@ -96,7 +99,7 @@ impl Door {
             return debug!(%error, "a client left at the door");
         }
         let (site, shutdown) = (self.site.clone(), self.shutdown.clone());
-        self.tasks.spawn(converse(stream, place, site, shutdown));
+        self.tasks.spawn(welcome(stream, place, site, shutdown));
     }
 }
 
@@ -167,7 +170,11 @@ mod tests {
             .map(|_| {
                 let (client, server) = duplex(64);
                 let (place, site) = (door.crowd.admit(), door.site.clone());
-                let conversation = converse(server, place, site, door.shutdown.clone());
+                let end = End {
+                    shutdown: door.shutdown.clone(),
+                    over: CancellationToken::new(),
+                };
+                let conversation = converse(server, place, site, end);
                 (client, tokio::spawn(conversation))
             })
             .collect();

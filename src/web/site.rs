@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::health::Health;
 use crate::metrics::Exposition;
 
-use super::Limits;
+use super::{Guard, Limits};
 
 /// A wish to reload the configuration; the answer goes back with the reason when it failed.
 pub type Reload = oneshot::Sender<Result<(), String>>;
@@ -32,6 +32,8 @@ pub struct Site {
     pub reload: Option<mpsc::Sender<Reload>>,
     /// One permit for each scrape allowed at once.
     pub scrapes: Arc<Semaphore>,
+    /// The terms on which requests are answered.
+    pub access: Arc<Guard>,
     /// On clients.
     pub limits: Limits,
     /// For the silence of the poll loop.

@@ -53,6 +53,7 @@ pub(super) fn site() -> Site {
         config: Arc::new(ArcSwap::from_pointee("poll_interval: 1m\n".into())),
         reload: None,
         scrapes: Arc::new(Semaphore::new(40)),
+        access: Arc::new(Guard::new(Access::open())),
         limits: Limits {
             drain: FOREVER,
             ..Limits::default()
@@ -305,7 +306,11 @@ fn reload_answers_with_its_result() {
         (failed.status, failed.text()),
         (500, "line 3: no such key\n")
     );
+    let foreign = server.ask("POST /-/reload", "origin: https://evil.example\r\n");
+    assert_eq!(foreign.status, 403, "{}", foreign.text());
+    let own = server.ask("POST /-/reload", "sec-fetch-site: same-origin\r\n");
     // Nobody listens any more.
+    assert_eq!(own.status, 500);
     assert_eq!(server.ask("POST /-/reload", "").status, 500);
     server.stop();
 }

@@ -12,8 +12,10 @@ use trtc_exporter::collect::CODES;
 use trtc_exporter::config;
 use trtc_exporter::tencent::Action;
 use trtc_exporter::usage::{Answer, Date, Ledger, Media, Settling, TimeKey};
+use trtc_exporter::web_config;
 
 use crate::exporter::{Exporter, command, flag, run};
+use crate::pki::Authority;
 use crate::prometheus_server::Prometheus;
 use crate::upstream::Home;
 use page::{Page, labels_of, spans};
@@ -152,7 +154,7 @@ fn every_configuration_key_is_listed() {
 async fn yaml_is_good_for_what_reads_it() {
     let page = Page::read();
     let home = Home::new();
-    let (mut of_ours, mut of_prometheus) = (0, 0);
+    let (mut of_ours, mut of_prometheus, mut of_the_web) = (0, 0, 0);
     for yaml in page.fences("yaml") {
         if yaml.contains("scrape_configs:") {
             home.write("prometheus.yml", &yaml);
@@ -161,6 +163,11 @@ async fn yaml_is_good_for_what_reads_it() {
                 run(Command::new("promtool").args(["check", "config"]).arg(file)).await;
             assert_eq!(code, Some(0), "{said}");
             of_prometheus += 1;
+            continue;
+        }
+        if yaml.contains("tls_server_config:") {
+            checked_for_the_web(&home, &yaml);
+            of_the_web += 1;
             continue;
         }
         home.write("trtc-exporter.yml", &yaml);
@@ -173,7 +180,18 @@ async fn yaml_is_good_for_what_reads_it() {
         assert!(!out.contains("warning"), "{out}");
         of_ours += 1;
     }
-    assert!(of_ours >= 2 && of_prometheus >= 1);
+    assert!(of_ours >= 2 && of_prometheus >= 1 && of_the_web >= 1);
+}
+
+fn checked_for_the_web(home: &Home, yaml: &str) {
+    let authority = Authority::new();
+    let server = authority.server();
+    home.write("server.crt", &server.cert);
+    home.write("server.key", &server.key);
+    home.write("scrapers-ca.crt", &authority.pem);
+    home.write("web.yml", yaml);
+    let warnings = web_config::check(&home.path().join("web.yml"));
+    assert_eq!(warnings.expect("it is valid"), [""; 0]);
 }
 
 #[test]

@@ -146,7 +146,27 @@ fn arrows_point_one_way() {
         ),
         (
             "web",
-            &["tencent", "collect", "store", "simulator", "config", "app"],
+            &[
+                "tencent",
+                "collect",
+                "store",
+                "simulator",
+                "config",
+                "web_config",
+                "app",
+            ],
+        ),
+        (
+            "web_config",
+            &[
+                "tencent",
+                "collect",
+                "store",
+                "metrics",
+                "simulator",
+                "app",
+                "cli",
+            ],
         ),
         ("collect", &["web", "simulator", "app", "cli"]),
         (

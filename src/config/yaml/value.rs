@@ -206,6 +206,29 @@ impl<'a> Value<'a> {
         })
     }
 
+    /// The entries of a mapping whose keys are anything; one that is given twice becomes a problem.
+    pub fn entries(&self) -> Option<Vec<(&'a str, Self)>> {
+        let Content::Mapping(given) = &self.node.content else {
+            self.expected("a mapping");
+            return None;
+        };
+        let mut lines: HashMap<&str, usize> = HashMap::new();
+        let mut entries = Vec::new();
+        for entry in given {
+            let key = entry.key.as_str();
+            if let Some(first) = lines.insert(key, entry.line) {
+                self.duplicate(entry, first, &[]);
+            }
+            let value = Self {
+                node: &entry.value,
+                path: format!("{}[{}]", self.path, quote(key)),
+                ..self.clone()
+            };
+            entries.push((key, value));
+        }
+        Some(entries)
+    }
+
     fn unknown(&self, entry: &Entry, known: &[&str]) {
         let advice = match nearest(&entry.key, known) {
             Some(meant) => format!("did you mean `{meant}`?"),

@@ -20,7 +20,7 @@ use trtc_exporter::clock::{Clock, Moment};
 use trtc_exporter::health::Health;
 use trtc_exporter::metrics::{Board, BuildInfo, Exposition, TargetInfo, Telemetry};
 use trtc_exporter::usage::{App, Target};
-use trtc_exporter::web::{Limits, Reload, Site, serve_stream};
+use trtc_exporter::web::{Access, Guard, Limits, Reload, Site, serve_stream};
 
 const SCRAPES: usize = 4;
 
@@ -263,7 +263,8 @@ fn site(reload: mpsc::Sender<Reload>) -> Site {
         config: Arc::new(ArcSwap::from_pointee("poll_interval: 1m\n".into())),
         reload: Some(reload),
         scrapes: Arc::new(Semaphore::new(SCRAPES)),
-        limits: Limits::default(),
+        access: Arc::new(Guard::new(Access::open())),
+            limits: Limits::default(),
         clock: Arc::new(Standing),
     }
 }
