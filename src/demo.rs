@@ -126,6 +126,7 @@ fn config(upstream: &Handle, requests_per_second: f64) -> Config {
             region: REGION.to_owned(),
             language: "en-US".to_owned(),
             request_timeout: Duration::from_secs(10),
+            authorities: None,
             credentials: CredentialSource::Configured {
                 secret_id: SecretSource::Inline(Secret::new(SECRET_ID.to_owned())),
                 secret_key: SecretSource::Inline(Secret::new(SECRET_KEY.to_owned())),

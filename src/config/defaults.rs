@@ -62,6 +62,7 @@ impl Config {
                     region: REGION.to_owned(),
                     language: LANGUAGE.to_owned(),
                     request_timeout: REQUEST_TIMEOUT,
+                    authorities: None,
                     credentials: CredentialSource::Chain,
                 },
                 items: items(),

@@ -49,6 +49,10 @@ fn write_account(yaml: &mut String, account: &Account) -> std::fmt::Result {
         "    request_timeout: {}",
         duration::format(account.upstream.request_timeout)
     )?;
+    if let Some(authorities) = &account.upstream.authorities {
+        let file = authorities.file.to_string_lossy();
+        writeln!(yaml, "    ca_file: {}", quote(&file))?;
+    }
     write_credentials(yaml, &account.upstream.credentials)?;
     writeln!(yaml, "    items:")?;
     for item in &account.items {

@@ -74,6 +74,9 @@ fn everything_can_be_given() {
     assert_eq!(config.settle_after, Duration::from_secs(5400));
     assert_eq!(main.upstream.language, "zh-CN");
     assert_eq!(main.upstream.request_timeout, Duration::from_millis(500));
+    let authorities = main.upstream.authorities.as_ref().expect("given");
+    assert_eq!(authorities.file, Path::new(GOOD).join("fake-ca.pem"));
+    assert_eq!(authorities.certificates.len(), 1);
     let expected = CredentialSource::Configured {
         secret_id: SecretSource::Inline(Secret::new("AKIDfake0000".into())),
         secret_key: SecretSource::File(Path::new(GOOD).join("fake-key")),
@@ -123,6 +126,8 @@ fn the_example_shows_only_keys_that_exist() {
     for name in ["secret-id", "secret-key"] {
         std::fs::write(folder.path().join(name), "fake").expect("a secret file");
     }
+    let authority = Path::new(GOOD).join("fake-ca.pem");
+    std::fs::copy(authority, folder.path().join("proxy-ca.pem")).expect("a copy");
     let shown: Vec<String> = text
         .lines()
         .map(|line| line.replacen("#: ", "", 1))

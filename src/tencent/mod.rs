@@ -15,5 +15,5 @@ pub mod wire;
 pub use action::Action;
 pub use error::{CallError, Class, Scope};
 pub use skew::Skew;
-pub use upstream::{CredentialSource, SecretSource, Upstream};
+pub use upstream::{Authorities, CredentialSource, SecretSource, Upstream};
 pub use wire::Query;

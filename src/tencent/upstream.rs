@@ -1,7 +1,10 @@
 //! What an account is to the protocol: where its requests go, and what they carry.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+
+use rustls::pki_types::CertificateDer;
 
 use crate::secret::Secret;
 
@@ -16,8 +19,19 @@ pub struct Upstream {
     pub language: String,
     /// Limit of one attempt, from connecting to the last byte.
     pub request_timeout: Duration,
+    /// Who may vouch for the endpoint, beside those whom the system trusts.
+    pub authorities: Option<Authorities>,
     /// Where the account's keys come from.
     pub credentials: CredentialSource,
+}
+
+/// Certificate authorities of one file. Those of another file, or of the same with another content, are others.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Authorities {
+    /// Where they were read.
+    pub file: PathBuf,
+    /// At least one.
+    pub certificates: Arc<[CertificateDer<'static>]>,
 }
 
 /// Where an account's keys come from.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::super::yaml::Value;
 use super::super::{Account, AppConfig, defaults};
+use super::authorities::authorities;
 use super::items::items;
 use super::label::{self, unique_name};
 use super::unique::Seen;
@@ -18,6 +19,7 @@ const KEYS: &[&str] = &[
     "region",
     "language",
     "request_timeout",
+    "ca_file",
     "credentials",
     "items",
     "apps",
@@ -54,6 +56,11 @@ pub(super) fn account<'a>(
         .get("language")
         .and_then(|value| value.parsed("en-US or zh-CN", language));
     let request_timeout = span(&fields, "request_timeout", MIN_TIMEOUT, MAX_TIMEOUT);
+    let ca = fields.get("ca_file");
+    if let (Some(ca), Some("http")) = (&ca, endpoint.as_ref().map(reqwest::Url::scheme)) {
+        ca.warning("has no effect, because the endpoint is not encrypted");
+    }
+    let authorities = ca.and_then(|value| authorities(&value, folder));
     let credentials = fields
         .get("credentials")
         .and_then(|value| credentials::credentials(value, folder));
@@ -77,6 +84,7 @@ pub(super) fn account<'a>(
             region: region.unwrap_or_else(|| defaults::REGION.to_owned()),
             language: language.unwrap_or_else(|| defaults::LANGUAGE.to_owned()),
             request_timeout: request_timeout.unwrap_or(defaults::REQUEST_TIMEOUT),
+            authorities,
             credentials: credentials.unwrap_or(CredentialSource::Chain),
         },
         items: items.unwrap_or_else(defaults::items),

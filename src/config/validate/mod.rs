@@ -1,6 +1,7 @@
 //! The rules of this configuration: which keys there are, what each may be, what goes together.
 
 mod account;
+mod authorities;
 mod credentials;
 mod endpoint;
 mod items;

@@ -38,6 +38,13 @@ pub(super) fn client(
     if upstream.endpoint.scheme() == "http" {
         // Or an image without CA certificates could not even run the demo.
         builder = builder.tls_certs_only([]);
+    } else if let Some(authorities) = &upstream.authorities {
+        let certificates = authorities.certificates.iter();
+        let certificates: Result<Vec<_>, _> = certificates
+            .map(|certificate| reqwest::Certificate::from_der(certificate))
+            .collect();
+        let certificates = certificates.map_err(|error| BuildError::Http(in_full(&error)))?;
+        builder = builder.tls_certs_merge(certificates);
     }
     builder
         .build()

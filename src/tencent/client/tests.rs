@@ -100,6 +100,7 @@ fn account(address: SocketAddr, token: Option<&str>) -> Upstream {
         region: "ap-guangzhou".to_owned(),
         language: "en-US".to_owned(),
         request_timeout: AMPLE,
+        authorities: None,
         credentials: CredentialSource::Configured {
             secret_id: inline("AKIDFAKE"),
             secret_key: inline("FakeKey"),
