@@ -19,6 +19,7 @@ mod prometheus_server;
 mod rate;
 mod reload;
 mod sdk;
+mod security;
 mod shard;
 mod shutdown;
 mod skew;

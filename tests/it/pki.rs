@@ -40,6 +40,11 @@ impl Authority {
         self.issue(CertificateParams::new(names).expect("names"))
     }
 
+    /// For a server somewhere else.
+    pub(crate) fn server_named(&self, name: &str) -> Pair {
+        self.issue(CertificateParams::new([name.to_owned()]).expect("a name"))
+    }
+
     /// For a client with these names.
     pub(crate) fn client(&self, names: Vec<SanType>) -> Pair {
         self.issue(client(names))
