@@ -20,9 +20,9 @@ use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 
 use super::files::Files;
-use super::given;
 use super::pem::{self, Given, Keys, Pem};
 use super::tls::ClientAuth;
+use super::{given, text};
 use crate::config::yaml::{Fields, Value};
 
 const CLIENT_CA: Keys = Keys {
@@ -50,11 +50,7 @@ pub(super) fn asking(
     let client_auth = client_auth?;
     let roots = match (ca, client_auth.verifies()) {
         (Given::Bad, _) => return None,
-        (Given::Nothing, true) => {
-            let value = fields.get("client_auth_type")?;
-            value.problem("needs `client_ca_file` or `client_ca`, to verify certificates with");
-            return None;
-        }
+        (Given::Nothing, true) => Some(public_roots(&fields.get("client_auth_type")?)?),
         (Given::Text(pem), _) if client_auth == ClientAuth::No => {
             pem.value
                 .problem("has no effect without a `client_auth_type` that asks for certificates");
@@ -128,6 +124,23 @@ fn roots(pem: &Pem<'_>) -> Option<RootCertStore> {
     Some(roots)
 }
 
+/// The authorities that the system trusts: what Go's servers verify by where no other is named.
+fn public_roots(value: &Value<'_>) -> Option<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        value.problem(
+            "needs `client_ca_file` or `client_ca`: the system trusts no authority either",
+        );
+        return None;
+    }
+    value.warning(
+        "without `client_ca_file` every certificate that a public authority has issued is good; name the one that issues \
+         those of your scrapers",
+    );
+    Some(roots)
+}
+
 fn verified(
     fields: &Fields<'_>,
     roots: RootCertStore,
@@ -160,7 +173,7 @@ fn allowed_names<'a>(fields: &Fields<'a>) -> Option<Names<'a>> {
     let names: Option<Vec<String>> = value
         .list()?
         .iter()
-        .map(|name| name.text().map(str::to_owned))
+        .map(|name| text(name).map(str::to_owned))
         .collect();
     Some(Some((value, names?)))
 }

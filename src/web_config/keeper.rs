@@ -10,7 +10,7 @@ use tracing::{error, info, warn};
 use super::files::Files;
 use super::{Loaded, Protection, load};
 use crate::config::ConfigError;
-use crate::web::{Access, Guard};
+use crate::web::Guard;
 
 /// How often it looks. A file is read again when it has looked the same twice, so that it is not read while it is written.
 const LOOK: Duration = Duration::from_secs(1);
@@ -78,7 +78,7 @@ impl Keeper {
         warn_of(&loaded.warnings);
         watch.protection = loaded.protection;
         watch.read = files;
-        self.put_in_force(loaded.access);
+        self.guard.replace(loaded.access);
     }
 
     /// Looks for changes, again and again.
@@ -112,7 +112,7 @@ impl Keeper {
             Ok(loaded) => {
                 warn_of(&loaded.warnings);
                 watch.protection = loaded.protection;
-                self.put_in_force(loaded.access);
+                self.guard.replace(loaded.access);
                 info!("The web configuration or a certificate has changed, and is in force");
             }
             Err(error) => error!(
@@ -120,10 +120,6 @@ impl Keeper {
                 "The web configuration has changed and is not usable; the one before stays in force"
             ),
         }
-    }
-
-    fn put_in_force(&self, access: Access) {
-        self.guard.replace(access);
     }
 
     fn watch(&self) -> MutexGuard<'_, Watch> {

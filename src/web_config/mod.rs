@@ -11,6 +11,7 @@ mod rate;
 mod tls;
 mod users;
 
+use std::convert::Infallible;
 use std::path::Path;
 
 use crate::config::yaml::{self, Fields, Report, Value};
@@ -37,7 +38,7 @@ struct Loaded {
 }
 
 /// What keeps strangers out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Protection {
     encrypted: bool,
     asks_for_certificates: tls::ClientAuth,
@@ -102,7 +103,7 @@ fn load(file: &Path, files: &Files) -> Result<Loaded, ConfigError> {
 /// Nothing comes back only where a problem was put on the list. What comes back beside a problem is not to be used.
 fn access(root: &Value<'_>, folder: &Path, files: &Files) -> Option<(Access, Protection)> {
     if root.is_nothing() {
-        return Some((Access::open(), Protection::none()));
+        return Some((Access::open(), Protection::default()));
     }
     let fields = root.fields(SECTIONS)?;
     let http = given(&fields, "http_server_config").and_then(|value| headers::http(&value));
@@ -114,9 +115,7 @@ fn access(root: &Value<'_>, folder: &Path, files: &Files) -> Option<(Access, Pro
     let rate_limit = given(&fields, "rate_limit").and_then(|value| rate::limit(&value));
     let protection = Protection {
         encrypted: tls.is_some(),
-        asks_for_certificates: tls
-            .as_ref()
-            .map_or(tls::ClientAuth::default(), |tls| tls.client_auth),
+        asks_for_certificates: tls.as_ref().map(|tls| tls.client_auth).unwrap_or_default(),
         has_users: !users.is_empty(),
     };
     let access = Access {
@@ -128,14 +127,9 @@ fn access(root: &Value<'_>, folder: &Path, files: &Files) -> Option<(Access, Pro
     Some((access, protection))
 }
 
-impl Protection {
-    fn none() -> Self {
-        Self {
-            encrypted: false,
-            asks_for_certificates: tls::ClientAuth::default(),
-            has_users: false,
-        }
-    }
+/// A text, which needs no quotes here where YAML would take it for a number.
+fn text<'a>(value: &Value<'a>) -> Option<&'a str> {
+    value.parsed("text", Ok::<_, Infallible>)
 }
 
 /// The value of a key; one left empty counts as left out, as everywhere in this format.
@@ -146,6 +140,6 @@ fn given<'a>(fields: &Fields<'a>, name: &'static str) -> Option<Value<'a>> {
 /// The text of a key; an empty one counts as left out too.
 fn given_text<'a>(fields: &Fields<'a>, name: &'static str) -> Option<(Value<'a>, &'a str)> {
     let value = given(fields, name)?;
-    let text = value.text()?;
+    let text = text(&value)?;
     (!text.is_empty()).then_some((value, text))
 }

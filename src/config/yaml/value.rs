@@ -151,7 +151,7 @@ impl<'a> Value<'a> {
     pub fn parsed<T, E: Display>(
         &self,
         expected: &str,
-        parse: impl FnOnce(&str) -> Result<T, E>,
+        parse: impl FnOnce(&'a str) -> Result<T, E>,
     ) -> Option<T> {
         match &self.node.content {
             Content::Scalar(scalar) if scalar.kind() != Kind::Nothing => {
