@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::fmt::Display;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -37,6 +38,8 @@ pub(super) struct End {
     pub(super) shutdown: CancellationToken,
     /// The end of the terms on which the connection was made.
     pub(super) over: CancellationToken,
+    /// How long the connection may last at most.
+    pub(super) age: Option<Duration>,
 }
 
 impl End {
@@ -44,6 +47,14 @@ impl End {
         tokio::select! {
             () = self.shutdown.cancelled() => {}
             () = self.over.cancelled() => {}
+            () = self.old_age() => {}
+        }
+    }
+
+    async fn old_age(&self) {
+        match self.age {
+            Some(age) => tokio::time::sleep(age).await,
+            None => std::future::pending().await,
         }
     }
 }
@@ -56,9 +67,10 @@ pub(super) async fn welcome(
     shutdown: CancellationToken,
 ) {
     let term = site.access.term();
-    let end = End {
+    let mut end = End {
         shutdown,
         over: term.over.clone(),
+        age: None,
     };
     let Some(tls) = term.access.tls.clone() else {
         drop(term);
@@ -70,13 +82,17 @@ pub(super) async fn welcome(
         () = place.wanted() => return debug!("a handshake gave way to a new connection"),
         () = end.has_come() => return,
     };
-    match shaken {
-        Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(HTTP_2) => {
-            converse_side_by_side(stream, place, site, end).await;
-        }
-        Ok(Ok(stream)) => converse(stream, place, site, end).await,
-        Ok(Err(error)) => debug!(%error, "a handshake failed"),
-        Err(_) => debug!("a handshake did not end in time"),
+    let stream = match shaken {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => return debug!(%error, "a handshake failed"),
+        Err(_) => return debug!("a handshake did not end in time"),
+    };
+    let agreed = &stream.get_ref().1;
+    end.age = agreed.peer_certificates().map(|_| site.limits.certified);
+    if agreed.alpn_protocol() == Some(HTTP_2) {
+        converse_side_by_side(stream, place, site, end).await;
+    } else {
+        converse(stream, place, site, end).await;
     }
 }
 
@@ -182,8 +198,6 @@ async fn outstayed(activity: &Activity, limits: &Limits) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use bytes::Bytes;
     use http_body_util::{BodyExt, Empty};
     use hyper::body::Incoming;
@@ -259,6 +273,24 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn however_busy_a_connection_ends_at_its_age() {
+        let site = Arc::new(site());
+        let (mut client, server) = duplex(4096);
+        let end = End {
+            shutdown: CancellationToken::new(),
+            over: CancellationToken::new(),
+            age: Some(10 * SECOND),
+        };
+        let place = Crowd::new(1).admit();
+        tokio::spawn(converse(server, place, site.clone(), end));
+        for _ in 0..9 {
+            tokio::time::sleep(SECOND).await;
+            probe(&mut client).await;
+        }
+        assert_cut_after(SECOND, &mut client).await;
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_reader_that_dribbles_is_cut_and_its_scrape_given_back() {
         let site = Arc::new(large_site());
         let all = site.scrapes.available_permits();
@@ -298,6 +330,7 @@ mod tests {
         let end = End {
             shutdown: CancellationToken::new(),
             over: CancellationToken::new(),
+            age: None,
         };
         let place = Crowd::new(1).admit();
         let conversation = tokio::spawn(converse_side_by_side(server, place, site.clone(), end));

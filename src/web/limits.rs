@@ -13,6 +13,8 @@ pub struct Limits {
     /// From the moment a reader makes us wait until it has taken the whole response. More than anybody's scrape
     /// timeout is worth, and short enough that stuck readers do not use up the scrapes allowed at once.
     pub write: Duration,
+    /// How long a connection is kept to which a client certificate was shown: it may have expired since.
+    pub certified: Duration,
     /// Connections at once. When one more comes, the one that has been idle longest gives way, and if none is idle, the one
     /// that has been busy longest.
     pub connections: usize,
@@ -26,6 +28,7 @@ impl Default for Limits {
             head: Duration::from_secs(10),
             idle: Duration::from_secs(6 * 60),
             write: Duration::from_secs(30),
+            certified: Duration::from_secs(60 * 60),
             connections: 1024,
             drain: Duration::from_secs(5),
         }

@@ -48,7 +48,11 @@ pub async fn serve_stream(
     shutdown: CancellationToken,
 ) {
     let over = site.access.term().over.clone();
-    let end = End { shutdown, over };
+    let end = End {
+        shutdown,
+        over,
+        age: None,
+    };
     converse(stream, Crowd::new(1).admit(), site, end).await;
 }
 
@@ -173,6 +177,7 @@ mod tests {
                 let end = End {
                     shutdown: door.shutdown.clone(),
                     over: CancellationToken::new(),
+                    age: None,
                 };
                 let conversation = converse(server, place, site, end);
                 (client, tokio::spawn(conversation))

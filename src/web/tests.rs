@@ -480,3 +480,87 @@ fn shutdown_does_not_wait_for_ever() {
     stuck.read_exact(&mut [0; 15]).expect("the first bytes");
     server.stop();
 }
+
+/// Terms of TLS, and a client that knows them.
+fn tls() -> (Access, Arc<rustls::ClientConfig>) {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let params = rcgen::CertificateParams::new(["localhost".to_owned()]).expect("a name");
+    let certificate = params.self_signed(&key).expect("a certificate");
+    let server = rustls::ServerConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key.into())
+        .expect("they belong together");
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(certificate.der().clone()).expect("a certificate");
+    let client = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let access = Access {
+        tls: Some(Arc::new(server)),
+        ..Access::open()
+    };
+    (access, Arc::new(client))
+}
+
+/// Begins a scrape under TLS and reads no more than its first bytes.
+fn begin_encrypted_scrape(server: &Server, client: Arc<rustls::ClientConfig>) -> TcpStream {
+    let name = "localhost".try_into().expect("a name");
+    let mut connection = rustls::ClientConnection::new(client, name).expect("a client");
+    let mut stream = server.connect();
+    let mut encrypted = rustls::Stream::new(&mut connection, &mut stream);
+    let request = b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    encrypted.write_all(request).expect("sent");
+    encrypted.read_exact(&mut [0; 15]).expect("the first bytes");
+    stream
+}
+
+#[test]
+fn a_handshake_has_its_time() {
+    let mut site = site();
+    site.limits.head = Duration::from_millis(50);
+    site.access.replace(tls().0);
+    let server = Server::start(site);
+    for begin in [
+        &b""[..],
+        b"\x16\x03\x01",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    ] {
+        let mut stream = server.connect();
+        stream.write_all(begin).expect("sent");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).ok();
+        assert_eq!(answer, b"", "{begin:?}");
+    }
+    server.stop();
+}
+
+#[test]
+fn under_tls_too_a_reader_that_is_stuck_gives_its_scrape_back() {
+    let mut site = large_site();
+    let (access, client) = tls();
+    site.access.replace(access);
+    site.limits.write = Duration::from_millis(50);
+    site.scrapes = Arc::new(Semaphore::new(1));
+    let scrapes = site.scrapes.clone();
+    let server = Server::start(site);
+    let stuck = begin_encrypted_scrape(&server, client);
+    let given_back = server.runtime.block_on(scrapes.acquire());
+    drop((given_back.expect("a permit"), stuck));
+    server.stop();
+}
+
+#[test]
+fn who_speaks_plain_http_to_tls_is_told() {
+    let site = site();
+    site.access.replace(tls().0);
+    let server = Server::start(site);
+    let answer = server.get("/metrics");
+    assert_eq!(answer.status, 400);
+    assert_eq!(answer.text(), format!("{NOT_TLS}\n"));
+    server.stop();
+}
