@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::fmt::Display;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
+use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
@@ -67,18 +68,30 @@ pub(super) async fn welcome(
     shutdown: CancellationToken,
 ) {
     let term = site.access.term();
-    let mut end = End {
+    let end = End {
         shutdown,
         over: term.over.clone(),
         age: None,
     };
-    let Some(tls) = term.access.tls.clone() else {
-        drop(term);
-        return converse(stream, place, site, end).await;
-    };
+    let tls = term.access.tls.clone();
     drop(term);
+    match tls {
+        None => converse(stream, place, site, end).await,
+        // Each further kind of connection on the heap, so that a plain one does not take the room of the largest.
+        Some(tls) => Box::pin(encrypt(stream, tls, place, site, end)).await,
+    }
+}
+
+async fn encrypt(
+    stream: TcpStream,
+    tls: Arc<ServerConfig>,
+    place: Place,
+    site: Arc<Site>,
+    mut end: End,
+) {
+    let handshake = Box::pin(tls::handshake(stream, tls));
     let shaken = tokio::select! {
-        shaken = tokio::time::timeout(site.limits.head, tls::handshake(stream, tls)) => shaken,
+        shaken = tokio::time::timeout(site.limits.head, handshake) => shaken,
         () = place.wanted() => return debug!("a handshake gave way to a new connection"),
         () = end.has_come() => return,
     };
@@ -90,9 +103,9 @@ pub(super) async fn welcome(
     let agreed = &stream.get_ref().1;
     end.age = agreed.peer_certificates().map(|_| site.limits.certified);
     if agreed.alpn_protocol() == Some(HTTP_2) {
-        converse_side_by_side(stream, place, site, end).await;
+        Box::pin(converse_side_by_side(stream, place, site, end)).await;
     } else {
-        converse(stream, place, site, end).await;
+        Box::pin(converse(stream, place, site, end)).await;
     }
 }
 
@@ -124,7 +137,7 @@ pub(super) async fn converse(
         // Even where the stream cannot: hyper would copy the whole body, and think it sent.
         .writev(true)
         .serve_connection(TokioIo::new(stream), service);
-    accompany(connection, &place, &limits, &end).await;
+    accompany(pin!(connection), &place, &limits, &end).await;
 }
 
 /// The same by HTTP/2, where the time of each request is taken from its begin.
@@ -154,6 +167,7 @@ async fn converse_side_by_side(
         .initial_stream_window_size(MAX_BODY)
         .initial_connection_window_size(MAX_BODY)
         .serve_connection(TokioIo::new(stream), service);
+    let connection = pin!(connection);
     tokio::select! {
         () = accompany(connection, &place, &limits, &end) => {}
         () = outstayed(place.activity(), &limits) => debug!("a connection was idle for too long"),
@@ -161,12 +175,11 @@ async fn converse_side_by_side(
 }
 
 /// Drives a connection until it ends or has to.
-async fn accompany<C>(connection: C, place: &Place, limits: &Limits, end: &End)
+async fn accompany<C>(mut connection: Pin<&mut C>, place: &Place, limits: &Limits, end: &End)
 where
     C: GracefulConnection,
     C::Error: Display,
 {
-    let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = place.wanted() => return debug!("a connection gave way to a new one, or its time was over"),
