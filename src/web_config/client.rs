@@ -34,7 +34,26 @@ const CLIENT_CA: Keys = Keys {
 pub(super) struct Asking {
     /// `None` when they are asked for nothing.
     pub(super) verifier: Option<Arc<dyn ClientCertVerifier>>,
+    pub(super) demands: Demands,
+}
+
+/// What a client has to show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Demands {
     pub(super) client_auth: ClientAuth,
+    /// The certificate is from an authority that the configuration names, not from any that the system trusts.
+    by_named_authority: bool,
+    /// The certificate has one of the names that the configuration lists.
+    listed_name: bool,
+}
+
+impl Demands {
+    /// Whether less has to be shown than before.
+    pub(super) fn are_less_than(self, before: Self) -> bool {
+        self.client_auth < before.client_auth
+            || (before.by_named_authority && !self.by_named_authority)
+            || (before.listed_name && !self.listed_name)
+    }
 }
 
 /// Reads what the section says of clients.
@@ -48,6 +67,7 @@ pub(super) fn asking(
     let ca = pem::given(fields, CLIENT_CA, folder, files);
     let names = allowed_names(fields);
     let client_auth = client_auth?;
+    let by_named_authority = matches!(ca, Given::Text(_));
     let roots = match (ca, client_auth.verifies()) {
         (Given::Bad, _) => return None,
         (Given::Nothing, true) => Some(public_roots(&fields.get("client_auth_type")?)?),
@@ -71,7 +91,13 @@ pub(super) fn asking(
             provider: Arc::clone(provider),
         }),
     };
-    let verifier = match names? {
+    let names = names?;
+    let demands = Demands {
+        client_auth,
+        by_named_authority,
+        listed_name: names.is_some(),
+    };
+    let verifier = match names {
         Some((value, names)) => {
             match client_auth {
                 ClientAuth::No => {
@@ -92,7 +118,7 @@ pub(super) fn asking(
     };
     Some(Asking {
         verifier: (client_auth != ClientAuth::No).then_some(verifier),
-        client_auth,
+        demands,
     })
 }
 

@@ -41,7 +41,7 @@ struct Loaded {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Protection {
     encrypted: bool,
-    asks_for_certificates: tls::ClientAuth,
+    of_clients: client::Demands,
     has_users: bool,
 }
 
@@ -49,7 +49,7 @@ impl Protection {
     /// Whether somebody who was kept out before may come in.
     fn is_weaker_than(self, before: Self) -> bool {
         (before.encrypted && !self.encrypted)
-            || self.asks_for_certificates < before.asks_for_certificates
+            || self.of_clients.are_less_than(before.of_clients)
             || (before.has_users && !self.has_users)
     }
 }
@@ -115,7 +115,7 @@ fn access(root: &Value<'_>, folder: &Path, files: &Files) -> Option<(Access, Pro
     let rate_limit = given(&fields, "rate_limit").and_then(|value| rate::limit(&value));
     let protection = Protection {
         encrypted: tls.is_some(),
-        asks_for_certificates: tls.as_ref().map(|tls| tls.client_auth).unwrap_or_default(),
+        of_clients: tls.as_ref().map(|tls| tls.demands).unwrap_or_default(),
         has_users: !users.is_empty(),
     };
     let access = Access {

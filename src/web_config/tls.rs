@@ -10,7 +10,7 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls::server::NoServerSessionStorage;
 use rustls::{ServerConfig, SupportedProtocolVersion};
 
-use super::client::{self, Asking};
+use super::client::{self, Asking, Demands};
 use super::files::Files;
 use super::given;
 use super::names::{self, NameError, VERSIONS};
@@ -46,7 +46,7 @@ const KEY: Keys = Keys {
 /// What is made of the section.
 pub(super) struct Tls {
     pub(super) config: Arc<ServerConfig>,
-    pub(super) client_auth: ClientAuth,
+    pub(super) demands: Demands,
 }
 
 /// Which certificate is wanted of a client, from nothing to the most.
@@ -92,10 +92,7 @@ pub(super) fn tls(value: &Value<'_>, http2: bool, folder: &Path, files: &Files) 
     if let Some(key) = &key {
         key.warn_if_others_read(&fields, KEY.file, folder);
     }
-    let Asking {
-        verifier,
-        client_auth,
-    } = asking?;
+    let Asking { verifier, demands } = asking?;
     let builder = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&versions?)
         .map_err(|error| {
@@ -119,10 +116,7 @@ pub(super) fn tls(value: &Value<'_>, http2: bool, folder: &Path, files: &Files) 
     let protocols = [HTTP_2, HTTP_1_1].into_iter().skip(usize::from(!http2));
     config.alpn_protocols = protocols.map(<[u8]>::to_vec).collect();
     let config = Arc::new(config);
-    Some(Tls {
-        config,
-        client_auth,
-    })
+    Some(Tls { config, demands })
 }
 
 fn unusable(error: &rustls::Error) -> String {

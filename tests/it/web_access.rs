@@ -480,6 +480,26 @@ async fn a_bad_file_changes_nothing_and_less_protection_needs_an_order() {
     stage.configure(&users());
     logged(exporter.log(), "has changed, and is in force").await;
     assert_eq!(exporter.get("/").await.0, 401);
+
+    // The same, cut off line by line.
+    let names = "  client_allowed_sans: [prometheus]\n";
+    let whole = format!("{}{TLS}{MUTUAL}{names}", users());
+    stage.configure(&whole);
+    reload(&exporter).await;
+    let stranger = stage.authority.client(vec![dns("other")]);
+    for left_out in [names, "  client_ca_file: ca\n", MUTUAL] {
+        let warnings = |log: Vec<String>| {
+            let lines = log.iter().filter(|line| line.contains("protects less"));
+            lines.count()
+        };
+        let before = warnings(exporter.log().lines());
+        stage.configure(&whole.replace(left_out, "").replace(names, ""));
+        eventually("it is told", || {
+            (warnings(exporter.log().lines()) > before).then_some(())
+        })
+        .await;
+        assert_eq!(status(stage.client_with(&stranger), &exporter).await, None);
+    }
     assert!(!exporter.log().contains("FAKE"));
 }
 
