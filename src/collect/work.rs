@@ -116,14 +116,7 @@ impl Workshop<'_> {
     fn lane(&mut self, account: &Account, item: &Item) -> Result<LaneWork, SetUpError> {
         let now = self.clock.now();
         let apps: Vec<(Target, Option<String>)> = apps(account)
-            .map(|(app, app_name)| {
-                let target = Target {
-                    account: Arc::clone(&account.name),
-                    app,
-                    item: Arc::clone(&item.name),
-                };
-                (target, app_name)
-            })
+            .map(|(app, app_name)| (target(account, app, item), app_name))
             .collect();
         let restored = self
             .store
@@ -227,6 +220,22 @@ impl TargetWork {
             target: self.target.clone(),
             app_name: self.app_name.clone(),
         }
+    }
+}
+
+/// Every target of an account.
+pub(crate) fn targets(account: &Account) -> impl Iterator<Item = Target> {
+    account
+        .items
+        .iter()
+        .flat_map(|item| apps(account).map(|(app, _)| target(account, app, item)))
+}
+
+fn target(account: &Account, app: App, item: &Item) -> Target {
+    Target {
+        account: Arc::clone(&account.name),
+        app,
+        item: Arc::clone(&item.name),
     }
 }
 

@@ -4,7 +4,10 @@ use chrono::{DateTime, Utc};
 
 use crate::usage::{Column, Day, Media};
 
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
+
+/// The format that did not tell what of a word had been entered; all of it is taken for that.
+const FORMAT_WITHOUT_ENTERED: u8 = 1;
 const CHECKSUM_BYTES: usize = 4;
 
 /// Seconds are stored in buckets of five minutes when all lie on that grid.
@@ -15,6 +18,10 @@ const ALL_OWN: u8 = 2;
 /// Words are stored in seconds when all of a column are whole seconds.
 const WHOLE_SECONDS: u8 = 1;
 const OPENED: u8 = 2;
+
+/// Nearly every column was either entered as it is or is credited in full, and then has no list of what was entered.
+const ENTERED_WHOLE: u8 = 4;
+const ENTERED_IN_PART: u8 = 8;
 
 /// Bytes that are not a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,7 +34,8 @@ pub enum DecodeError {
     Damaged,
 }
 
-/// Packs a day: format, checksum of the rest, flags, seconds, then per media its name and words, all as varints.
+/// Packs a day: format, checksum of the rest, flags, seconds, then per media its name, words and
+/// what of them was entered, all as varints.
 pub fn encode(day: &Day) -> Vec<u8> {
     let mut out = vec![FORMAT, 0, 0, 0, 0];
     let on_grid = day
@@ -59,10 +67,18 @@ fn put_column(out: &mut Vec<u8>, column: &Column) {
     let name = column.media.as_str().as_bytes();
     put(out, name.len() as u64);
     out.extend_from_slice(name);
-    let whole = column.words_ms.iter().all(|word| word % 1000 == 0);
-    out.push(flag(WHOLE_SECONDS, whole) | flag(OPENED, column.opened));
+    let (words, entered) = (&column.words_ms, &column.entered_ms);
+    let whole = words.iter().chain(entered).all(|word| word % 1000 == 0);
+    let entered_whole = entered == words;
+    let in_part = !entered_whole && entered.iter().any(|&part| part > 0);
+    out.push(
+        flag(WHOLE_SECONDS, whole)
+            | flag(OPENED, column.opened)
+            | flag(ENTERED_WHOLE, entered_whole)
+            | flag(ENTERED_IN_PART, in_part),
+    );
     let unit = if whole { 1000 } else { 1 };
-    for word in &column.words_ms {
+    for word in words.iter().chain(entered.iter().filter(|_| in_part)) {
         put(out, word / unit);
     }
 }
@@ -73,7 +89,7 @@ fn put_column(out: &mut Vec<u8>, column: &Column) {
 /// When the bytes are of a newer format or damaged.
 pub fn decode(bytes: &[u8], asked_at: Option<DateTime<Utc>>) -> Result<Day, DecodeError> {
     let (&format, rest) = bytes.split_first().ok_or(DecodeError::Damaged)?;
-    if format != FORMAT {
+    if ![FORMAT, FORMAT_WITHOUT_ENTERED].contains(&format) {
         return Err(DecodeError::Format(format));
     }
     let (checksum, body) = rest
@@ -82,10 +98,14 @@ pub fn decode(bytes: &[u8], asked_at: Option<DateTime<Utc>>) -> Result<Day, Deco
     if crc32(body) != u32::from_le_bytes(*checksum) {
         return Err(DecodeError::Damaged);
     }
-    Reader(body).day(asked_at).ok_or(DecodeError::Damaged)
+    let reader = Reader { rest: body, format };
+    reader.day(asked_at).ok_or(DecodeError::Damaged)
 }
 
-struct Reader<'a>(&'a [u8]);
+struct Reader<'a> {
+    rest: &'a [u8],
+    format: u8,
+}
 
 impl Reader<'_> {
     fn day(mut self, asked_at: Option<DateTime<Utc>>) -> Option<Day> {
@@ -111,7 +131,7 @@ impl Reader<'_> {
         let columns = (0..columns)
             .map(|_| self.column(rows))
             .collect::<Option<Vec<_>>>()?;
-        self.0
+        self.rest
             .is_empty()
             .then(|| Day::from_parts(asked_at, seconds, own, columns))?
     }
@@ -124,21 +144,32 @@ impl Reader<'_> {
             .ok()?;
         let flags = self.byte()?;
         let unit = if flags & WHOLE_SECONDS != 0 { 1000 } else { 1 };
-        let words_ms = (0..rows)
-            .map(|_| self.varint()?.checked_mul(unit))
-            .collect::<Option<Vec<_>>>()?;
+        let words_ms = self.words(rows, unit)?;
+        let entered_ms = match flags & (ENTERED_WHOLE | ENTERED_IN_PART) {
+            _ if self.format == FORMAT_WITHOUT_ENTERED => words_ms.clone(),
+            0 => vec![0; rows],
+            ENTERED_WHOLE => words_ms.clone(),
+            _ => self.words(rows, unit)?,
+        };
         Some(Column {
             media,
             opened: flags & OPENED != 0,
             words_ms,
+            entered_ms,
         })
+    }
+
+    fn words(&mut self, rows: usize, unit: u64) -> Option<Vec<u64>> {
+        (0..rows)
+            .map(|_| self.varint()?.checked_mul(unit))
+            .collect()
     }
 
     /// A count of things that take at least one byte each, so that no damage can ask for more memory than the bytes.
     fn length(&mut self) -> Option<usize> {
         usize::try_from(self.varint()?)
             .ok()
-            .filter(|&length| length <= self.0.len())
+            .filter(|&length| length <= self.rest.len())
     }
 
     fn byte(&mut self) -> Option<u8> {
@@ -146,8 +177,8 @@ impl Reader<'_> {
     }
 
     fn bytes(&mut self, length: usize) -> Option<&[u8]> {
-        let (bytes, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
+        let (bytes, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
         Some(bytes)
     }
 
@@ -205,11 +236,13 @@ mod tests {
                     media: Media::Audio,
                     opened: true,
                     words_ms: words(1000),
+                    entered_ms: words(if seed % 2 == 0 { 1000 } else { 2000 }),
                 },
                 Column {
                     media: Media::Video4k,
                     opened: false,
                     words_ms: words(1),
+                    entered_ms: words(u64::from(seed % 3 == 0)),
                 },
             ];
             let own = (0..rows)
@@ -270,12 +303,28 @@ mod tests {
     }
 
     #[test]
+    fn a_day_of_the_format_before_counts_as_entered() {
+        let mut content = vec![ON_GRID | ALL_OWN, 1, 0, 1, 5];
+        content.extend_from_slice(b"audio");
+        content.extend([WHOLE_SECONDS, 7]);
+        let checksum = crc32(&content).to_le_bytes();
+        let bytes = [&[FORMAT_WITHOUT_ENTERED], &checksum[..], &content].concat();
+        let day = decode(&bytes, None).expect("a day");
+        let column = &day.columns()[0];
+        assert_eq!(
+            (&column.words_ms, &column.entered_ms),
+            (&vec![7000], &vec![7000])
+        );
+    }
+
+    #[test]
     fn an_idle_day_is_small() {
         let rows = 288;
         let words = |value| Column {
             media: Media::Audio,
             opened: true,
             words_ms: vec![value; rows],
+            entered_ms: vec![0; rows],
         };
         let seconds = (0..288).map(|slot| slot * 300).collect();
         let day = Day::from_parts(None, seconds, vec![true; rows], vec![words(0)]).expect("a day");

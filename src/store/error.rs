@@ -40,6 +40,12 @@ pub enum OpenError {
         /// Its schema version.
         version: i64,
     },
+    /// An earlier version wrote it, and it is only to be read.
+    #[error("{path} was written by an older version; let an exporter of this version open it once")]
+    Older {
+        /// The database.
+        path: PathBuf,
+    },
     /// It is a database, but not one of this program.
     #[error("{path} is a database of another program; name another --storage.path")]
     Foreign {
@@ -71,6 +77,7 @@ impl OpenError {
     pub(super) fn unfit(path: PathBuf, unfit: Unfit) -> Self {
         match unfit {
             Unfit::Foreign => Self::Foreign { path },
+            Unfit::Older => Self::Older { path },
             Unfit::Newer(version) => Self::Newer { path, version },
             Unfit::Sqlite(source) if is_damage(&source) => Self::Damaged { path, source },
             Unfit::Sqlite(source) => Self::Sqlite { path, source },

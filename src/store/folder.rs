@@ -76,7 +76,7 @@ impl Folder {
     }
 
     pub(super) fn database(&self) -> PathBuf {
-        self.path.join(DATABASE)
+        database_in(&self.path)
     }
 
     /// Remembers how the files stand: called when SQLite has just written to them. False, and nothing remembered, when they
@@ -158,6 +158,17 @@ impl Folder {
         remove(&self.path.join(LOG))?;
         remove(&self.path.join(INDEX_OF_LOG))
     }
+}
+
+/// Where the state of a folder is.
+pub(super) fn database_in(folder: &Path) -> PathBuf {
+    folder.join(DATABASE)
+}
+
+/// Whether somebody holds a folder.
+pub(super) fn is_locked(folder: &Path) -> bool {
+    File::open(folder.join(LOCK))
+        .is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 fn lock(folder: &Path) -> Result<File, OpenError> {

@@ -2,6 +2,7 @@
 //! that nothing is ever shown which a crash could take back. Merging is the ledger's; this room loads, calls it and keeps.
 //! When somebody else has laid hands on the files, it saves to where the next start will look, or not at all.
 
+mod archive;
 pub mod codec;
 mod error;
 mod folder;
@@ -16,6 +17,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tracing::warn;
 
+pub use archive::{Archive, Beginning, is_in_use};
 pub use codec::DecodeError;
 pub use error::{OpenError, SaveError};
 
@@ -26,6 +28,9 @@ use crate::usage::{Answer, Date, Day, Ledger, Settling, Sums, Target, TimeKey, t
 /// How much of the file SQLite keeps in memory, negative for KiB. Polls meet one target after another and come back to it
 /// a minute later, so more would hold what is not needed; the system caches the file anyway.
 const CACHE_KIB: i32 = -256;
+
+/// What was asked for a longer time ago is of no interest to whoever goes on asking.
+const ASKED_DAYS: u64 = 35;
 
 /// Saved state. One process at a time has it open.
 #[derive(Debug)]
@@ -78,7 +83,7 @@ pub struct Restored {
     pub sums: Vec<Sums>,
     /// When a poll of today's date last succeeded.
     pub last_success: Option<DateTime<Utc>>,
-    /// Per date, when the upstream last answered for it.
+    /// Per date of the last weeks, when the upstream last answered for it.
     pub asked: Vec<(Date, DateTime<Utc>)>,
 }
 
@@ -143,6 +148,19 @@ impl Store {
             .collect();
         transaction.finish()?;
         restored
+    }
+
+    /// Enters targets, as far as they are not known yet: from `now` on their series may be scraped.
+    ///
+    /// # Errors
+    /// When nothing could be saved; then nothing is changed either.
+    pub fn expect(&mut self, targets: &[Target], now: DateTime<Utc>) -> Result<(), SaveError> {
+        self.write(|transaction| {
+            for target in targets {
+                rows::enter_target(transaction, target, now)?;
+            }
+            Ok(())
+        })
     }
 
     /// Merges answers into what is kept and returns when all of it is on disk, with what each came to, in order. A poll
@@ -285,7 +303,8 @@ fn restore(connection: &Connection, target: &Target, today: Date) -> Result<Rest
             sums.push(Sums::of(date, &kept.day));
         }
     }
-    let asked = rows::load_asked(connection, id, target)?;
+    let recently = today.minus_days(ASKED_DAYS)..=today;
+    let asked = rows::load_asked(connection, id, target, &recently)?;
     Ok(Restored {
         ledger,
         sums,
@@ -337,7 +356,7 @@ fn merge(
     settle_after: Duration,
 ) -> Result<Saved, SaveError> {
     let target = &poll.target;
-    let id = rows::enter_target(transaction, target)?;
+    let id = rows::enter_target(transaction, target, poll.asked_at)?;
     let (before, _) = rows::load_ledger(transaction, id, target)?;
     let mut ledger = before.clone();
     let mut days: BTreeMap<Date, Day> = BTreeMap::new();

@@ -1,14 +1,16 @@
 //! SQL: one function per thing that is read or written, between rows and the types of `usage`.
 
+use std::collections::BTreeMap;
 use std::error::Error;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use super::SaveError;
 use super::codec;
+use super::{Beginning, SaveError};
 use crate::usage::{Date, Day, Ledger, Media, Series, Target, TimeKey};
 
 /// Key of a target's rows.
@@ -34,13 +36,18 @@ pub(super) fn find_target(
 pub(super) fn enter_target(
     transaction: &Transaction<'_>,
     target: &Target,
+    shown_from: DateTime<Utc>,
 ) -> Result<TargetId, SaveError> {
     if let Some(id) = find_target(transaction, target)? {
         return Ok(id);
     }
+    let [account, app, item] = identity(target);
     transaction
-        .prepare_cached("INSERT INTO target (account, app, item, raised_ms, lowered_ms) VALUES (?1, ?2, ?3, 0, 0)")?
-        .execute(identity(target))?;
+        .prepare_cached(
+            "INSERT INTO target (account, app, item, raised_ms, lowered_ms, shown_from)
+             VALUES (?1, ?2, ?3, 0, 0, ?4)",
+        )?
+        .execute(params![account, app, item, shown_from.timestamp()])?;
     Ok(transaction.last_insert_rowid())
 }
 
@@ -197,17 +204,60 @@ pub(super) fn load_asked(
     connection: &Connection,
     id: TargetId,
     target: &Target,
+    dates: &RangeInclusive<Date>,
 ) -> Result<Vec<(Date, DateTime<Utc>)>, SaveError> {
     let mut statement = connection.prepare_cached(
-        "SELECT date, asked_at FROM day WHERE target = ?1 AND asked_at IS NOT NULL",
+        "SELECT date, asked_at FROM day
+         WHERE target = ?1 AND date BETWEEN ?2 AND ?3 AND asked_at IS NOT NULL",
     )?;
-    let rows = statement.query_map([id], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
+    let key = params![id, dates.start().to_string(), dates.end().to_string()];
+    let rows = statement.query_map(key, |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
     let mut asked = Vec::new();
     for row in rows {
         let (date, at) = row.map_err(|error| SaveError::reading(error, target, "day"))?;
         asked.extend(date.parse().ok().zip(instant(at)));
     }
     Ok(asked)
+}
+
+/// What is kept of these dates.
+pub(super) fn load_days(
+    connection: &Connection,
+    id: TargetId,
+    target: &Target,
+    dates: &RangeInclusive<Date>,
+) -> Result<BTreeMap<Date, Day>, SaveError> {
+    let mut statement = connection
+        .prepare_cached("SELECT date FROM day WHERE target = ?1 AND date BETWEEN ?2 AND ?3")?;
+    let key = params![id, dates.start().to_string(), dates.end().to_string()];
+    let found = statement.query_map(key, |row| parsed(&row.get::<_, String>(0)?, 0))?;
+    let mut days = BTreeMap::new();
+    for date in found {
+        let date = date.map_err(|error| SaveError::reading(error, target, "day"))?;
+        if let Some(kept) = load_day(connection, id, target, date)? {
+            days.insert(date, kept.day);
+        }
+    }
+    Ok(days)
+}
+
+/// When a target was begun with.
+pub(super) fn load_beginning(
+    connection: &Connection,
+    id: TargetId,
+    target: &Target,
+) -> Result<Beginning, SaveError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT shown_from, (SELECT min(since) FROM series WHERE target = id) FROM target WHERE id = ?1",
+    )?;
+    let found = statement.query_row([id], |row| {
+        let since: Option<String> = row.get(1)?;
+        Ok(Beginning {
+            shown_from: row.get::<_, Option<i64>>(0)?.and_then(instant),
+            since: since.map(|date| parsed(&date, 1)).transpose()?,
+        })
+    });
+    found.map_err(|error| SaveError::reading(error, target, "beginning"))
 }
 
 pub(super) fn load_watermark(
@@ -249,7 +299,12 @@ pub(super) fn forget_days_before(
          WHERE EXISTS (SELECT 1 FROM day WHERE target = id AND date <= ?1) AND floor IS NOT NULL",
         [&last],
     )?;
-    transaction.execute("DELETE FROM day WHERE date <= ?1", [&last])?;
+    // Target by target, or it would have to read every day there is.
+    transaction.execute(
+        "DELETE FROM day WHERE (target, date) IN
+         (SELECT id, date FROM target CROSS JOIN day ON target = id AND date <= ?1)",
+        [&last],
+    )?;
     Ok(())
 }
 

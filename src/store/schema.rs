@@ -1,12 +1,15 @@
 //! The tables, and the way from every older version of them to this one.
 
+use std::cmp::Ordering;
+
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Marks the file as ours: "TRTC".
 const APPLICATION_ID: i32 = 0x5452_5443;
 
 /// Version `n` of the schema is what the first `n` steps build. A step that has been released is never changed.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
     CREATE TABLE target (
         id INTEGER PRIMARY KEY,
         account TEXT NOT NULL,
@@ -41,12 +44,18 @@ const MIGRATIONS: [&str; 1] = ["
         time_key INTEGER NOT NULL,       -- the newest TimeKey that any target has shown, Unix seconds
         PRIMARY KEY (account, item)
     ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+    -- Since when its series may have been scraped, Unix seconds; unknown of what was there before this step.
+    ALTER TABLE target ADD COLUMN shown_from INTEGER;
+",
+];
 
 /// What keeps a file from being used.
 pub(super) enum Unfit {
     Foreign,
     Newer(i64),
+    Older,
     Sqlite(rusqlite::Error),
 }
 
@@ -80,6 +89,21 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), Unfit> {
     }
     transaction.commit()?;
     Ok(())
+}
+
+/// Whether a file can be read as it is.
+pub(super) fn is_readable(connection: &Connection) -> Result<(), Unfit> {
+    let application: i32 =
+        connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if application != APPLICATION_ID {
+        return Err(Unfit::Foreign);
+    }
+    match version.cmp(&(MIGRATIONS.len() as i64)) {
+        Ordering::Less => Err(Unfit::Older),
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(Unfit::Newer(version)),
+    }
 }
 
 /// Reads the small tables from end to end, so that damage is found before anything is counted on it: a row that its key

@@ -1,5 +1,6 @@
 //! The store as the poller uses it: what is saved is there after a restart, and what is not a state is refused.
 
+mod archive;
 mod tampering;
 
 use chrono::TimeDelta;

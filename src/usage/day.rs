@@ -36,6 +36,8 @@ pub struct Column {
     pub opened: bool,
     /// One value per bucket of the day, in ms.
     pub words_ms: Vec<u64>,
+    /// Of each word the part that the counter was never credited: the word at first sight. 0 where all of it counts.
+    pub entered_ms: Vec<u64>,
 }
 
 /// What absorbing rows changed in one column.
@@ -74,7 +76,10 @@ impl Day {
         let rows = seconds.len();
         let ascending = seconds.windows(2).all(|pair| pair[0] < pair[1]);
         let in_range = seconds.last().is_none_or(|&last| last < 86_400);
-        let even = own.len() == rows && columns.iter().all(|column| column.words_ms.len() == rows);
+        let even = own.len() == rows
+            && columns
+                .iter()
+                .all(|column| column.words_ms.len() == rows && column.entered_ms.len() == rows);
         let distinct = columns.iter().enumerate().all(|(index, column)| {
             columns[..index]
                 .iter()
@@ -82,7 +87,7 @@ impl Day {
         });
         let believable = columns
             .iter()
-            .flat_map(|column| &column.words_ms)
+            .flat_map(|column| column.words_ms.iter().chain(&column.entered_ms))
             .all(|&word| word <= ABSURD_MS);
         (ascending && in_range && even && distinct && believable).then_some(Self {
             asked_at,
@@ -152,12 +157,14 @@ impl Day {
     }
 
     /// Takes in rows, sorted by second and each second once, and tells per column what changed and which buckets are new.
-    /// A stray row never replaces a word that came with an answer for this very date.
+    /// A stray row never replaces a word that came with an answer for this very date. `counts` tells per column whether
+    /// a change is credited; otherwise it is entered.
     pub(super) fn absorb(
         &mut self,
         media: &[Media],
         rows: &[Row<'_>],
         origin: Origin,
+        counts: &[bool],
     ) -> (Vec<Change>, Vec<u32>) {
         let columns: Vec<usize> = media
             .iter()
@@ -176,10 +183,15 @@ impl Day {
                 }
             };
             self.own[index] |= origin == Origin::Own;
-            for ((&column, change), &value) in columns.iter().zip(&mut changes).zip(values) {
-                let word = &mut self.columns[column].words_ms[index];
+            let cells = columns.iter().zip(counts).zip(&mut changes).zip(values);
+            for (((&column, &counts), change), &value) in cells {
+                let column = &mut self.columns[column];
+                let word = &mut column.words_ms[index];
                 change.record(known.then_some(*word), value);
                 *word = value;
+                if !counts {
+                    column.entered_ms[index] = value;
+                }
             }
         }
         (changes, fresh)
@@ -190,6 +202,7 @@ impl Day {
         self.own.insert(index, false);
         for column in &mut self.columns {
             column.words_ms.insert(index, 0);
+            column.entered_ms.insert(index, 0);
         }
     }
 
@@ -206,6 +219,7 @@ impl Day {
                     media,
                     opened: false,
                     words_ms: vec![0; self.seconds.len()],
+                    entered_ms: vec![0; self.seconds.len()],
                 });
                 self.columns.len() - 1
             })

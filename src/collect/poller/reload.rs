@@ -3,10 +3,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
+use tracing::warn;
+
 use super::Poller;
 use crate::clock::Moment;
-use crate::collect::work::{AccountWork, SetUpError, TargetWork, Workshop};
+use crate::collect::work::{AccountWork, SetUpError, TargetWork, Workshop, targets};
 use crate::config::{Account, Config};
+use crate::error::with_causes;
+use crate::usage::Target;
 
 impl Poller {
     /// Works by `config` from now on. Accounts that it does not change go on undisturbed; an error changes nothing.
@@ -46,11 +50,22 @@ impl Poller {
         config: &Config,
         accounts: &[&Account],
     ) -> Result<HashMap<Arc<str>, AccountWork>, SetUpError> {
-        let store = self
+        let mut store = self
             .tools
             .store
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
+        let targets: Vec<Target> = accounts
+            .iter()
+            .flat_map(|account| targets(account))
+            .collect();
+        if let Err(error) = store.expect(&targets, self.tools.clock.now().utc) {
+            // Then they are entered with their first answer.
+            warn!(
+                error = with_causes(&error),
+                "New apps could not be entered in the state yet"
+            );
+        }
         let mut workshop = Workshop {
             config,
             clock: &self.tools.clock,

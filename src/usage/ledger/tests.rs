@@ -55,6 +55,18 @@ impl Book {
         })
     }
 
+    /// What of all words was not entered.
+    fn not_entered(&self) -> [i64; 2] {
+        MEDIA.map(|media| {
+            let columns = self.days.values().flat_map(Day::columns);
+            let columns = columns.filter(|column| column.media == media);
+            let sum = |values: &[u64]| values.iter().sum::<u64>() as i64;
+            columns
+                .map(|column| sum(&column.words_ms) - sum(&column.entered_ms))
+                .sum()
+        })
+    }
+
     fn credited(&self) -> [i64; 2] {
         MEDIA.map(|media| {
             self.ledger
@@ -380,6 +392,7 @@ proptest! {
             }
             let published = book.published();
             prop_assert!(published[0] >= peak[0] && published[1] >= peak[1], "fell from {peak:?} to {published:?}");
+            prop_assert_eq!(book.credited(), book.not_entered(), "a word is entered or credited, and nothing twice");
             peak = published;
         }
         upstream.hidden.clear();

@@ -7,7 +7,7 @@ use trtc_exporter::usage::{Day, Ledger, Settling};
 
 use super::{SETTLE_AFTER, answer, at, obeys_the_rules, today};
 
-const FORMAT: u8 = 1;
+const FORMATS: [u8; 2] = [1, 2];
 
 /// The bytes as they are, and once more as what the checksum vouches for.
 pub(super) fn judge(bytes: &[u8]) {
@@ -16,9 +16,11 @@ pub(super) fn judge(bytes: &[u8]) {
     }
     let mut checksum = flate2::Crc::new();
     checksum.update(bytes);
-    let sealed = [&[FORMAT][..], &checksum.sum().to_le_bytes(), bytes].concat();
-    if let Ok(day) = decode(&sealed, None) {
-        use_it(day);
+    for format in FORMATS {
+        let sealed = [&[format][..], &checksum.sum().to_le_bytes(), bytes].concat();
+        if let Ok(day) = decode(&sealed, None) {
+            use_it(day);
+        }
     }
 }
 
