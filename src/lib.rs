@@ -48,6 +48,7 @@ pub mod descriptors;
 pub mod error;
 pub mod health;
 pub mod healthcheck;
+pub mod history;
 pub mod log;
 pub mod metrics;
 pub mod quote;

@@ -2,7 +2,7 @@
 
 use crate::usage::{Media, SeriesView, View};
 
-use super::syntax::{self, Kind};
+use super::syntax::{self, Format, Kind};
 
 /// One target: its labels, written once, and its figures.
 #[derive(Debug)]
@@ -48,6 +48,13 @@ impl Family {
     pub(super) fn render(&self, row: &Row, out: &mut String) {
         let name = self.name;
         (self.samples)(row, &mut Samples { name, out });
+    }
+}
+
+/// Writes the header of the usage family of this name in OpenMetrics; nothing when there is none.
+pub fn header_in_open_metrics(out: &mut String, name: &str) {
+    if let Some(family) = FAMILIES.iter().find(|family| family.name == name) {
+        syntax::header(out, Format::OpenMetrics, name, family.kind, family.help);
     }
 }
 

@@ -78,14 +78,14 @@ fn escaped(text: &str) -> Cow<'_, str> {
 }
 
 /// Writes `name="value"`.
-pub(super) fn label(out: &mut String, name: &str, value: &str) {
+pub fn label(out: &mut String, name: &str, value: &str) {
     for part in [name, "=\"", &escaped(value), "\""] {
         out.push_str(part);
     }
 }
 
 /// `name="value",…` of several labels.
-pub(super) fn labels(pairs: &[(&str, &str)]) -> String {
+pub fn labels(pairs: &[(&str, &str)]) -> String {
     let mut out = String::new();
     for (name, value) in pairs {
         if !out.is_empty() {
@@ -102,7 +102,7 @@ pub(super) fn integer(out: &mut String, value: i64) {
 }
 
 /// Writes milliseconds as seconds, exactly: `0`, `12`, `12.5`, `0.001`.
-pub(super) fn seconds(out: &mut String, ms: u64) {
+pub fn seconds(out: &mut String, ms: u64) {
     out.push_str(itoa::Buffer::new().format(ms / 1000));
     let rest = ms % 1000;
     if rest == 0 {

@@ -9,21 +9,12 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OpenFlags};
 
 use super::{OpenError, SaveError, folder, rows, schema};
-use crate::usage::{Date, Day, Target};
+use crate::usage::{Beginning, Date, Day, Target};
 
 /// Kept days, to be read.
 #[derive(Debug)]
 pub struct Archive {
     connection: Connection,
-}
-
-/// When an exporter began with a target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Beginning {
-    /// Since when the target's series may have been scraped; unknown of state that an early version began.
-    pub shown_from: Option<DateTime<Utc>>,
-    /// The date of the first answer.
-    pub since: Option<Date>,
 }
 
 impl Archive {

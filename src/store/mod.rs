@@ -17,7 +17,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tracing::warn;
 
-pub use archive::{Archive, Beginning, is_in_use};
+pub use archive::{Archive, is_in_use};
 pub use codec::DecodeError;
 pub use error::{OpenError, SaveError};
 

@@ -9,9 +9,9 @@ use chrono::{DateTime, Utc};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
+use super::SaveError;
 use super::codec;
-use super::{Beginning, SaveError};
-use crate::usage::{Date, Day, Ledger, Media, Series, Target, TimeKey};
+use crate::usage::{Beginning, Date, Day, Ledger, Media, Series, Target, TimeKey};
 
 /// Key of a target's rows.
 pub(super) type TargetId = i64;

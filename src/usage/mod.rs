@@ -18,5 +18,5 @@ pub use ledger::{Ledger, Merged, Series, Settling, touched_dates};
 pub use media::Media;
 pub use settle::final_at;
 pub use standing::{Standing, Sums};
-pub use target::{App, Target};
+pub use target::{App, Beginning, Target};
 pub use view::{SeriesView, View};

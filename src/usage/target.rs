@@ -4,6 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
+use super::Date;
+
 /// Whose usage a target asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum App {
@@ -48,6 +52,15 @@ pub struct Target {
     pub app: App,
     /// The billing item, e.g. `interactive`.
     pub item: Arc<str>,
+}
+
+/// When an exporter began with a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Beginning {
+    /// Since when the target's series may have been scraped; unknown of state that an early version began.
+    pub shown_from: Option<DateTime<Utc>>,
+    /// The date of the first answer.
+    pub since: Option<Date>,
 }
 
 impl fmt::Display for Target {

@@ -1,6 +1,7 @@
 //! What others read beside the process that has the state open.
 
 use super::*;
+use crate::usage::Beginning;
 
 fn dates() -> std::ops::RangeInclusive<Date> {
     date().minus_days(40)..=date().succ()
