@@ -16,6 +16,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::backfill::BackfillError;
 use crate::build_info;
 use crate::cli::{ConfigSource, Storage, WebFlags};
 use crate::clock::{Clock, Moment};
@@ -60,6 +61,9 @@ pub enum AppError {
     /// The exporter that was asked is not healthy.
     #[error(transparent)]
     Unhealthy(#[from] Unhealthy),
+    /// There is no history.
+    #[error(transparent)]
+    Backfill(#[from] BackfillError),
     /// The simulator cannot serve.
     #[error("cannot serve the simulator")]
     Simulator(#[source] std::io::Error),

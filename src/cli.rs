@@ -12,6 +12,7 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Error};
 
+use crate::backfill;
 use crate::config::Shard;
 use crate::web::ListenAddress;
 
@@ -60,6 +61,8 @@ pub enum Call {
         /// What is simulated.
         simulator: SimulatorFlags,
     },
+    /// Write the past of what is configured.
+    Backfill(backfill::Order),
     /// Ask a running exporter whether it is healthy.
     Healthcheck {
         /// Where it listens.
@@ -137,6 +140,9 @@ fn invocation(flags: flags::Flags, matches: &ArgMatches) -> Result<Invocation, S
             listen_address,
             simulator,
         },
+        Some(flags::Subcommand::Backfill(flags)) => {
+            Call::Backfill(flags.order(source.file, source.sdk_app_ids, storage.or_in("data")))
+        }
         Some(flags::Subcommand::Healthcheck) => Call::Healthcheck {
             listens_on: first_known(web.listen_addresses)?,
         },

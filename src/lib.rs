@@ -32,12 +32,15 @@
 //!   [`threads`] of their own.
 //! - **Arrows point one way**: `tests/it/house.rs` checks it in the source.
 //!
+//! Beside that way: [`backfill`] reads what is kept, asks for what is not, and writes it as [`history`] says, which is pure.
+//!
 //! Around that way: [`app`] builds all of it and owns signals, reload and the end; [`config`] turns YAML into values and
 //! tells all problems at once, [`web_config`] turns it into the terms on which [`web`] answers; [`simulator`] is the
 //! upstream in process, for [`demo`] and for tests. Whether the program is alive is kept by [`health`], told to systemd by
 //! [`supervisor`] and asked for by [`healthcheck`].
 
 pub mod app;
+pub mod backfill;
 pub mod build_info;
 pub mod cli;
 pub mod clock;

@@ -14,7 +14,7 @@ use trtc_exporter::clock::{Clock, ScriptedClock, SystemClock};
 use trtc_exporter::error::with_causes;
 use trtc_exporter::threads::Threads;
 use trtc_exporter::web::PassedSockets;
-use trtc_exporter::{demo, healthcheck, log, web_config};
+use trtc_exporter::{backfill, demo, healthcheck, log, web_config};
 
 const FAILURE: u8 = 1;
 const UNUSABLE_CONFIGURATION: u8 = 2;
@@ -54,6 +54,10 @@ fn main() -> ExitCode {
             complain(&problems);
             ExitCode::from(UNUSABLE_CONFIGURATION)
         }
+        Err(AppError::Backfill(error)) if error.is_of_usage() => {
+            complain(&error);
+            ExitCode::from(UNUSABLE_CONFIGURATION)
+        }
         Err(AppError::Unhealthy(unhealthy)) => {
             complain(&unhealthy);
             ExitCode::from(FAILURE)
@@ -71,7 +75,7 @@ fn passed_sockets(call: &Call) -> Option<PassedSockets> {
         Call::Run { web, .. } | Call::Demo { web, .. } => {
             web.systemd_socket.then(PassedSockets::take)
         }
-        Call::Simulate { .. } | Call::Healthcheck { .. } => None,
+        Call::Simulate { .. } | Call::Healthcheck { .. } | Call::Backfill(_) => None,
     }
 }
 
@@ -101,6 +105,7 @@ async fn run(
             listen_address,
             simulator,
         } => demo::simulate(&listen_address, &simulator, clock).await,
+        Call::Backfill(order) => Ok(backfill::run(order, clock).await?),
         Call::Healthcheck { listens_on } => Ok(healthcheck::check(&listens_on).await?),
     }
 }

@@ -46,6 +46,11 @@ fn is_of_use(subcommand: &str, arg: &Arg) -> bool {
         (_, None) => true,
         ("demo", Some(heading)) => heading != CONFIGURATION,
         ("simulate", Some(heading)) => heading == LOG,
+        ("backfill", Some(heading)) if heading == LOG => true,
+        ("backfill", Some(_)) => {
+            let used = ["config.file", "sdk-app-id", "storage.path"];
+            arg.get_long().is_some_and(|long| used.contains(&long))
+        }
         (_, Some(_)) => arg.get_long() == Some("web.listen-address"),
     }
 }

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser};
 
 use super::Storage;
+use crate::backfill::Order;
+use crate::history::{self, Wish};
 use crate::log;
+use crate::usage::Date;
 use crate::web::ListenAddress;
 
 /// Prometheus exporter for the usage of Tencent Cloud TRTC.
@@ -54,6 +57,8 @@ pub(super) enum Subcommand {
         #[command(flatten)]
         simulator: SimulatorFlags,
     },
+    /// Write the past, from the state of an exporter and from the upstream, for a database of series or a spreadsheet
+    Backfill(BackfillFlags),
     /// Ask the exporter that listens on the first --web.listen-address whether it is healthy: exit with 0, or say why
     /// not and exit with 1
     Healthcheck,
@@ -64,6 +69,7 @@ const WEB: &str = "Web";
 const STORAGE: &str = "Storage";
 pub(super) const LOG: &str = "Log";
 const SIMULATOR: &str = "Simulator";
+const HISTORY: &str = "History";
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = CONFIGURATION)]
@@ -72,14 +78,16 @@ pub(super) struct SourceFlags {
     #[arg(
         long = "config.file",
         value_name = "FILE",
+        global = true,
         default_value = "trtc-exporter.yml"
     )]
     pub(super) file: PathBuf,
     /// An app to poll, instead of a configuration file; may be repeated. Keys come from the environment or the
-    /// profile file
+    /// profile file. With `backfill`: only the past of this app
     #[arg(
         long = "sdk-app-id",
         value_name = "ID",
+        global = true,
         value_delimiter = ',',
         value_parser = clap::value_parser!(u64).range(1..=u64::from(u32::MAX))
     )]
@@ -198,6 +206,58 @@ pub struct SimulatorFlags {
     /// Leave idle buckets out of the answers instead of sending zeros
     #[arg(long = "simulator.sparse")]
     pub sparse: bool,
+}
+
+/// What of the past to write, and where.
+#[derive(Debug, Args)]
+#[command(next_help_heading = HISTORY)]
+pub(super) struct BackfillFlags {
+    /// The first date, in Beijing [default: so that there are 31]
+    #[arg(long = "start", value_name = "YYYY-MM-DD", value_parser = date)]
+    start: Option<Date>,
+    /// The last date, in Beijing [default: for series, up to when the exporter began to show them; for figures, today]
+    #[arg(long = "end", value_name = "YYYY-MM-DD", value_parser = date)]
+    end: Option<Date>,
+    /// The file to write, which is there when it is whole; - is standard output
+    #[arg(long = "output", value_name = "FILE", default_value = "-")]
+    output: PathBuf,
+    /// How to write it
+    #[arg(long = "format", value_name = "FORMAT", default_value = "openmetrics")]
+    written_as: history::Format,
+    /// A label that Prometheus adds to what it scrapes, as in job=trtc; may be repeated
+    #[arg(long = "label", value_name = "NAME=VALUE", value_delimiter = ',', value_parser = history::parse_label)]
+    labels: Vec<(String, String)>,
+    /// Only the apps of this account; may be repeated
+    #[arg(long = "account", value_name = "NAME", value_delimiter = ',')]
+    accounts: Vec<String>,
+}
+
+impl BackfillFlags {
+    /// What they ask for, together with flags of the exporter.
+    pub(super) fn order(self, config: PathBuf, sdk_app_ids: Vec<u64>, state: Storage) -> Order {
+        Order {
+            config,
+            sdk_app_ids,
+            accounts: self.accounts,
+            state: match state {
+                Storage::Nowhere => None,
+                Storage::Folder(folder) => Some(folder),
+            },
+            wish: Wish {
+                start: self.start,
+                end: self.end,
+                figures: self.written_as.is_figures(),
+            },
+            format: self.written_as,
+            labels: self.labels,
+            output: Some(self.output).filter(|path| path.as_os_str() != "-"),
+        }
+    }
+}
+
+fn date(text: &str) -> Result<Date, &'static str> {
+    text.parse()
+        .map_err(|_| "it must be a date, as in 2024-02-29")
 }
 
 fn telemetry_path(text: &str) -> Result<String, &'static str> {

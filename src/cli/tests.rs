@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use super::*;
+use crate::history::{self, Wish};
 use crate::log::{Format, Level};
 
 fn parsed(arguments: &[&str]) -> Invocation {
@@ -42,6 +43,7 @@ fn help_is_as_recorded() {
         (&["demo", "--help"], "help-demo.txt"),
         (&["simulate", "--help"], "help-simulate.txt"),
         (&["healthcheck", "--help"], "help-healthcheck.txt"),
+        (&["backfill", "--help"], "help-backfill.txt"),
     ] {
         let mut command = command::command().term_width(100);
         let all = ["trtc-exporter"].iter().chain(arguments);
@@ -100,6 +102,52 @@ fn without_flags_the_documented_defaults_hold() {
         },
     };
     assert_eq!(parsed(&[]), expected);
+}
+
+#[test]
+fn every_flag_of_backfill_is_read() {
+    let Invocation { call, .. } = parsed(&[
+        "--config.file=c.yml",
+        "backfill",
+        "--sdk-app-id=1,2",
+        "--storage.path=",
+        "--account=main",
+        "--start=2024-02-28",
+        "--end=2024-02-29",
+        "--output=h.csv",
+        "--format=csv",
+        "--label=job=trtc",
+        "--label=instance=a:1",
+    ]);
+    let label = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let expected = backfill::Order {
+        config: "c.yml".into(),
+        sdk_app_ids: vec![1, 2],
+        accounts: vec!["main".to_owned()],
+        state: None,
+        wish: Wish {
+            start: Some("2024-02-28".parse().expect("a date")),
+            end: Some("2024-02-29".parse().expect("a date")),
+            figures: true,
+        },
+        format: history::Format::Csv,
+        labels: vec![label("job", "trtc"), label("instance", "a:1")],
+        output: Some("h.csv".into()),
+    };
+    assert_eq!(call, Call::Backfill(expected));
+    let Call::Backfill(plain) = parsed(&["backfill"]).call else {
+        panic!("another call");
+    };
+    assert_eq!((plain.output, plain.state), (None, Some("data".into())));
+    assert_eq!(plain.wish, Wish::default());
+    for bad in [
+        "--start=today",
+        "--label=job",
+        "--web.max-requests=1",
+        "--shard.count=2",
+    ] {
+        assert_eq!(refused(&["backfill", bad]).exit_code(), 2, "{bad}");
+    }
 }
 
 #[test]

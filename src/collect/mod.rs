@@ -19,4 +19,6 @@ mod work;
 
 pub use failure::CODES;
 pub use poller::{Command, Poller, Tools};
+pub(crate) use quota::{Availability, Permit, Quota};
 pub use work::SetUpError;
+pub(crate) use work::targets;

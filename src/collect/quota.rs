@@ -20,7 +20,7 @@ const RECOVERY: Duration = Duration::from_secs(60);
 
 /// Hands out permits to send one request each.
 #[derive(Clone, Debug)]
-pub(super) struct Quota {
+pub(crate) struct Quota {
     permits: usize,
     /// How long a permit rests after its answer: one second, or longer for limits below one per second.
     window: Duration,
@@ -34,11 +34,11 @@ pub(super) struct Quota {
 /// A permit in use. Whoever holds it must [give it back](Quota::give_back).
 #[derive(Debug)]
 #[must_use = "a permit that is not given back is lost for good"]
-pub(super) struct Permit(());
+pub(crate) struct Permit(());
 
 /// When a permit can be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Availability {
+pub(crate) enum Availability {
     /// At once.
     Now,
     /// Not before this time; ask again then.
@@ -49,7 +49,7 @@ pub(super) enum Availability {
 
 impl Quota {
     /// A quota of `requests_per_second`; from one per second on, fractions are cut off to be safe.
-    pub(super) fn new(requests_per_second: f64) -> Self {
+    pub(crate) fn new(requests_per_second: f64) -> Self {
         let permits = requests_per_second.floor().max(1.0);
         let window = Duration::from_secs(1).mul_f64(1.0_f64.max(1.0 / requests_per_second));
         Self {
@@ -63,7 +63,7 @@ impl Quota {
     }
 
     /// The same quota under the limit of another: what was sent before still counts.
-    pub(super) fn under_limit_of(self, other: &Self) -> Self {
+    pub(crate) fn under_limit_of(self, other: &Self) -> Self {
         Self {
             permits: other.permits,
             window: other.window,
@@ -72,7 +72,7 @@ impl Quota {
     }
 
     /// When a permit can be had.
-    pub(super) fn availability(&mut self, now: Duration) -> Availability {
+    pub(crate) fn availability(&mut self, now: Duration) -> Availability {
         while self.resting.front().is_some_and(|&free_at| free_at <= now) {
             self.resting.pop_front();
         }
@@ -92,7 +92,7 @@ impl Quota {
     }
 
     /// Takes a permit, when there is one.
-    pub(super) fn take(&mut self, now: Duration) -> Option<Permit> {
+    pub(crate) fn take(&mut self, now: Duration) -> Option<Permit> {
         if self.availability(now) != Availability::Now {
             return None;
         }
@@ -103,7 +103,7 @@ impl Quota {
     }
 
     /// Gives a permit back when its request has ended; `answered` when the upstream's answer ended it.
-    pub(super) fn give_back(&mut self, permit: Permit, now: Duration, answered: bool) {
+    pub(crate) fn give_back(&mut self, permit: Permit, now: Duration, answered: bool) {
         let Permit(()) = permit;
         self.in_flight -= 1;
         if answered {
@@ -114,7 +114,7 @@ impl Quota {
 
     /// The upstream refused a request for its rate: pause, and slow down for a while. `jitter`, from 0 to 1, keeps
     /// several exporters of one account from coming back at the same instant.
-    pub(super) fn throttled(&mut self, now: Duration, jitter: f64) {
+    pub(crate) fn throttled(&mut self, now: Duration, jitter: f64) {
         self.throttling.hit(now, jitter);
     }
 }
