@@ -22,7 +22,11 @@ const ATTEMPTS: u32 = 8;
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 
-/// So many may wait for each other when the limit is low.
+/// Whoever asked a moment ago, as an interrupted call did, is not known here, but to the upstream: its requests of the last
+/// second count.
+const CAUTION: Duration = Duration::from_secs(1);
+
+/// It looks again at least so often.
 const LONGEST_NAP: Duration = Duration::from_secs(5);
 
 /// One date of one target.
@@ -90,6 +94,7 @@ impl Lane {
         progress: &mut Progress,
     ) -> Result<u64, BackfillError> {
         self.questions = questions.into();
+        self.clock.sleep(CAUTION).await;
         let mut unanswered = 0;
         while !self.questions.is_empty() || !self.requests.is_empty() {
             let nap = self.send();

@@ -10,6 +10,7 @@ mod disk;
 mod docs;
 mod exporter;
 mod healthcheck;
+mod history;
 mod house;
 mod http;
 mod pki;

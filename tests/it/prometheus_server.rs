@@ -64,6 +64,7 @@ impl Prometheus {
             .arg(flag("--config.file", &folder.join("prometheus.yml")))
             .arg(flag("--storage.tsdb.path", &folder.join("tsdb")))
             .arg(format!("--web.listen-address={address}"))
+            .arg("--storage.tsdb.retention.time=1y")
             .arg("--log.level=error")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -101,6 +102,13 @@ impl Prometheus {
     /// The result of an instant query as it is now. Fails when Prometheus says that the query is wrong.
     pub(crate) async fn result(&self, promql: &str) -> Vec<Value> {
         self.ask("query", &[("query", promql)]).await
+    }
+
+    /// The value of the only element at a Unix time; `None` when there is no element.
+    pub(crate) async fn value_at(&self, promql: &str, at: i64) -> Option<f64> {
+        let at = at.to_string();
+        let result = self.ask("query", &[("query", promql), ("time", &at)]).await;
+        result.first()?["value"][1].as_str()?.parse().ok()
     }
 
     /// The result of a query over the last `seconds`, in steps of `step` seconds.
