@@ -1,6 +1,5 @@
 //! Builds the exporter from its parts, and owns what concerns all of them: signals, reload and the end.
 
-use std::path::Path;
 use std::process;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -177,6 +176,7 @@ pub async fn run(
     clock: Arc<dyn Clock>,
     polling: &Handle,
 ) -> Result<(), AppError> {
+    let kept_days = storage.kept_days;
     let config = source.load()?;
     let keeper = web.config_file.as_deref().map(Keeper::open).transpose()?;
     let keeper = keeper.map(Arc::new);
@@ -198,6 +198,7 @@ pub async fn run(
         telemetry: Arc::clone(&telemetry),
         exposition: Arc::clone(&exposition),
         health: Arc::clone(&health),
+        kept_days,
         seed: u64::from(process::id()) ^ clock.now().utc.timestamp_micros().unsigned_abs(),
     };
     let poller = Poller::new(config, tools)?;
@@ -300,13 +301,13 @@ async fn watch(polling: JoinHandle<()>, health: Arc<Health>, stop: CancellationT
 }
 
 fn open(storage: &Storage) -> Result<Store, OpenError> {
-    match storage {
-        Storage::Folder(path) => {
-            let store = Store::open(Path::new(path))?;
+    match &storage.folder {
+        Some(path) => {
+            let store = Store::open(path)?;
             info!(path = %path.display(), "State opened");
             Ok(store)
         }
-        Storage::Nowhere => {
+        None => {
             info!(
                 "No state is kept: counters begin at 0 with every start, and usage of the time between is not counted"
             );

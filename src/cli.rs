@@ -79,13 +79,13 @@ pub enum ConfigSource {
     SdkAppIds(Vec<u64>),
 }
 
-/// Where state is kept.
+/// How state is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Storage {
-    /// Nowhere: counters begin at zero with every start.
-    Nowhere,
-    /// In this folder.
-    Folder(PathBuf),
+pub struct Storage {
+    /// In this folder; without one nowhere: counters begin at zero with every start.
+    pub folder: Option<PathBuf>,
+    /// For how many days buckets are kept.
+    pub kept_days: u64,
 }
 
 /// Reads the process's own command line. Ends the process where there is nothing to run: with 0 after `--help` and
@@ -140,9 +140,11 @@ fn invocation(flags: flags::Flags, matches: &ArgMatches) -> Result<Invocation, S
             listen_address,
             simulator,
         },
-        Some(flags::Subcommand::Backfill(flags)) => {
-            Call::Backfill(flags.order(source.file, source.sdk_app_ids, storage.or_in("data")))
-        }
+        Some(flags::Subcommand::Backfill(flags)) => Call::Backfill(flags.order(
+            source.file,
+            source.sdk_app_ids,
+            storage.or_in("data").folder,
+        )),
         Some(flags::Subcommand::Healthcheck) => Call::Healthcheck {
             listens_on: first_known(web.listen_addresses)?,
         },

@@ -6,6 +6,7 @@ use clap::{Args, Parser};
 
 use super::Storage;
 use crate::backfill::Order;
+use crate::config::duration;
 use crate::history::{self, Wish};
 use crate::log;
 use crate::usage::Date;
@@ -155,14 +156,24 @@ pub(super) struct StorageFlags {
         value_parser = clap::builder::OsStringValueParser::new()
     )]
     path: Option<std::ffi::OsString>,
+    /// For how long buckets are kept, at least as long as the upstream answers for them: for `backfill`
+    #[arg(
+        long = "storage.retention",
+        value_name = "DURATION",
+        global = true,
+        default_value = "35d",
+        value_parser = kept_days
+    )]
+    kept_days: u64,
 }
 
 impl StorageFlags {
-    /// Where state is kept, in `default` if nothing was said.
+    /// What they mean, in the folder `default` if nothing was said.
     pub(super) fn or_in(self, default: &str) -> Storage {
-        match self.path.unwrap_or_else(|| default.into()) {
-            path if path.is_empty() => Storage::Nowhere,
-            path => Storage::Folder(path.into()),
+        let path = self.path.unwrap_or_else(|| default.into());
+        Storage {
+            folder: Some(path.into()).filter(|path: &PathBuf| !path.as_os_str().is_empty()),
+            kept_days: self.kept_days,
         }
     }
 }
@@ -234,15 +245,17 @@ pub(super) struct BackfillFlags {
 
 impl BackfillFlags {
     /// What they ask for, together with flags of the exporter.
-    pub(super) fn order(self, config: PathBuf, sdk_app_ids: Vec<u64>, state: Storage) -> Order {
+    pub(super) fn order(
+        self,
+        config: PathBuf,
+        sdk_app_ids: Vec<u64>,
+        state: Option<PathBuf>,
+    ) -> Order {
         Order {
             config,
             sdk_app_ids,
             accounts: self.accounts,
-            state: match state {
-                Storage::Nowhere => None,
-                Storage::Folder(folder) => Some(folder),
-            },
+            state,
             wish: Wish {
                 start: self.start,
                 end: self.end,
@@ -252,6 +265,15 @@ impl BackfillFlags {
             labels: self.labels,
             output: Some(self.output).filter(|path| path.as_os_str() != "-"),
         }
+    }
+}
+
+/// The upstream answers for 31 dates; ten years are more than a database of one file should grow to.
+fn kept_days(text: &str) -> Result<u64, String> {
+    let retention = duration::parse(text).map_err(|error| error.to_string())?;
+    match retention.as_secs() / 86_400 {
+        days @ 31..=3650 => Ok(days),
+        _ => Err("from 31d to 10y is possible".to_owned()),
     }
 }
 

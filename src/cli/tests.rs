@@ -23,6 +23,13 @@ fn web(arguments: &[&str]) -> WebFlags {
     }
 }
 
+fn folder(name: &str) -> Storage {
+    Storage {
+        folder: Some(name.into()),
+        kept_days: 35,
+    }
+}
+
 fn addresses(texts: &[&str]) -> Vec<ListenAddress> {
     texts
         .iter()
@@ -86,7 +93,7 @@ fn without_flags_the_documented_defaults_hold() {
         max_requests: 40,
     };
     let source = ConfigSource::File("trtc-exporter.yml".into());
-    let storage = Storage::Folder("data".into());
+    let storage = folder("data");
     let expected = Invocation {
         log: LogFlags {
             level: Level::Info,
@@ -191,7 +198,10 @@ fn every_flag_of_a_run_is_read() {
             shard: Shard::new(1, 3).expect("below the count"),
             check: true,
             web,
-            storage: Storage::Nowhere
+            storage: Storage {
+                folder: None,
+                kept_days: 35
+            }
         }
     );
 }
@@ -242,14 +252,26 @@ fn demo_keeps_nothing_unless_told_to() {
         Call::Demo { storage, .. } => storage,
         call => panic!("not a demo: {call:?}"),
     };
-    assert_eq!(storage(&["demo"]), Storage::Nowhere);
+    assert_eq!(
+        storage(&["demo"]),
+        Storage {
+            folder: None,
+            kept_days: 35
+        }
+    );
     assert_eq!(
         storage(&["demo", "--storage.path=d"]),
-        Storage::Folder("d".into())
+        Storage {
+            folder: Some("d".into()),
+            kept_days: 35
+        }
     );
     assert_eq!(
         storage(&["--storage.path=d", "demo"]),
-        Storage::Folder("d".into())
+        Storage {
+            folder: Some("d".into()),
+            kept_days: 35
+        }
     );
 }
 
@@ -438,7 +460,13 @@ fn the_environment_is_read_and_flags_win() {
     };
     assert_eq!(source, ConfigSource::SdkAppIds(vec![7, 8]));
     assert_eq!(shard, Shard::new(1, 2).expect("below the count"));
-    assert_eq!(storage, Storage::Nowhere);
+    assert_eq!(
+        storage,
+        Storage {
+            folder: None,
+            kept_days: 35
+        }
+    );
     assert_eq!(web.listen_addresses, addresses(&[":1", "[::1]:2"]));
     assert!(web.enable_lifecycle);
     let of_flags = self::web(&["--web.enable-lifecycle=false", "--web.listen-address=:3"]);

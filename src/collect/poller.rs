@@ -33,8 +33,8 @@ use crate::usage::{Answer, Date};
 /// The loop turns at least this often, to be seen alive and to notice a new date or a clock that was set.
 const TURN: Duration = Duration::from_secs(5);
 
-/// Days are kept a little longer than the upstream answers for them.
-const KEPT_DAYS: u64 = 35;
+/// The upstream is asked for no date so many days ago or more.
+const ASKED_DAYS: u64 = 31;
 
 /// What the loop can be told.
 #[derive(Debug)]
@@ -61,6 +61,8 @@ pub struct Tools {
     pub exposition: Arc<Exposition>,
     /// Where the loop shows that it is alive.
     pub health: Arc<Health>,
+    /// For how many days buckets are kept; at least as long as the upstream answers for them.
+    pub kept_days: u64,
     /// For jitter.
     pub seed: u64,
 }
@@ -386,16 +388,18 @@ impl Poller {
         }
     }
 
-    /// Drops old days, once a day. Only after an answer: then the upstream has agreed to our clock, by which they are old.
+    /// Drops old days and packs those that are only kept, once a day. Only after an answer: then the upstream has agreed to our clock, by which they are old.
     async fn forget_old_days(&mut self) {
         if self.forgot_on.replace(self.today) == Some(self.today) {
             return;
         }
         let store = Arc::clone(&self.tools.store);
-        let oldest = self.today.minus_days(KEPT_DAYS);
+        let oldest = self.today.minus_days(self.tools.kept_days);
+        let only_kept = self.today.minus_days(ASKED_DAYS);
         let forgetting = tokio::task::spawn_blocking(move || {
             let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
-            store.forget_before(oldest)
+            store.forget_before(oldest)?;
+            store.pack_until(only_kept)
         });
         match forgetting.await {
             Ok(Ok(())) => {}

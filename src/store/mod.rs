@@ -196,6 +196,15 @@ impl Store {
         self.write(|transaction| rows::forget_days_before(transaction, date))
     }
 
+    /// Makes the days of the week up to `date` smaller, to be called once a day for a date that is not asked for any more.
+    ///
+    /// # Errors
+    /// When nothing could be saved; then nothing is changed either.
+    pub fn pack_until(&mut self, date: Date) -> Result<(), SaveError> {
+        let week = date.minus_days(7)..=date;
+        self.write(|transaction| rows::pack_days(transaction, &week))
+    }
+
     /// Writes in one transaction, to files that the next start will find as they are left here.
     fn write<T>(
         &mut self,

@@ -308,6 +308,33 @@ pub(super) fn forget_days_before(
     Ok(())
 }
 
+/// Makes the days of these dates smaller.
+pub(super) fn pack_days(
+    transaction: &Transaction<'_>,
+    dates: &RangeInclusive<Date>,
+) -> Result<(), SaveError> {
+    let mut statement = transaction.prepare_cached(
+        "SELECT id, date FROM target CROSS JOIN day ON target = id AND date BETWEEN ?1 AND ?2
+         WHERE substr(buckets, 1, 1) <> ?3",
+    )?;
+    let key = params![
+        dates.start().to_string(),
+        dates.end().to_string(),
+        [codec::FORMAT_PACKED]
+    ];
+    let unpacked = statement.query_map(key, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let unpacked: Vec<(TargetId, String)> = unpacked.collect::<Result<_, _>>()?;
+    for (id, date) in unpacked {
+        let bytes: Vec<u8> = transaction
+            .prepare_cached("SELECT buckets FROM day WHERE target = ?1 AND date = ?2")?
+            .query_row(params![id, date], |row| row.get(0))?;
+        transaction
+            .prepare_cached("UPDATE day SET buckets = ?3 WHERE target = ?1 AND date = ?2")?
+            .execute(params![id, date, codec::pack(&bytes)])?;
+    }
+    Ok(())
+}
+
 fn instant(seconds: i64) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(seconds, 0)
 }

@@ -1,7 +1,7 @@
 //! What README.md says is true of the program: names, flags, defaults, keys, examples, queries and commands. Whatever it
 //! shows is taken from its text and tried, so that the two cannot drift apart.
 
-mod page;
+pub(crate) mod page;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -92,6 +92,7 @@ async fn every_flag_is_listed_with_its_default() {
         &["demo", "--help"],
         &["simulate", "--help"],
         &["healthcheck", "--help"],
+        &["backfill", "--help"],
     ] {
         help += &run(command().args(call)).await.1;
     }

@@ -1,5 +1,6 @@
 //! The past, from `backfill` through real tools into real databases, held against the upstream's own figures.
 
+mod five_commands;
 mod past;
 
 use std::collections::{BTreeMap, HashMap};

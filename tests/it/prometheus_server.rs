@@ -1,5 +1,6 @@
 //! A real Prometheus as a child process, for tests to ask.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -13,7 +14,8 @@ use crate::ports::free_address;
 
 /// A real Prometheus. Killed when dropped.
 pub(crate) struct Prometheus {
-    child: Child,
+    /// `None` when somebody else has started it.
+    child: Option<Child>,
     base: String,
     _home: Option<TempDir>,
 }
@@ -71,7 +73,16 @@ impl Prometheus {
             .spawn()
             .expect("prometheus is installed: tests/run sees to that");
         Self {
-            child,
+            child: Some(child),
+            base: format!("http://{address}"),
+            _home: None,
+        }
+    }
+
+    /// One that a test has started itself.
+    pub(crate) fn at(address: SocketAddr) -> Self {
+        Self {
+            child: None,
             base: format!("http://{address}"),
             _home: None,
         }
@@ -160,7 +171,9 @@ async fn answer(url: reqwest::Url) -> Option<Value> {
 
 impl Drop for Prometheus {
     fn drop(&mut self) {
-        self.child.kill().expect("it can be killed");
-        self.child.wait().expect("it is gone");
+        if let Some(child) = &mut self.child {
+            child.kill().expect("it can be killed");
+            child.wait().expect("it is gone");
+        }
     }
 }

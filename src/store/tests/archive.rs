@@ -105,3 +105,40 @@ fn state_of_the_version_before_is_refused_to_readers_and_migrated_for_the_export
         })
     );
 }
+
+#[test]
+fn a_packed_day_is_smaller_and_the_same() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut store = Store::open(directory.path()).expect("opens");
+    let idle: Vec<(i64, u64)> = (0..288).map(|slot| (slot, 0)).collect();
+    for days in 0..3 {
+        save(&mut store, poll(App::Id(1), date().minus_days(days), &idle));
+    }
+    let archive = Archive::open(directory.path())
+        .expect("readable")
+        .expect("is there");
+    let days = || {
+        archive
+            .days(&target(App::Id(1)), &dates())
+            .expect("readable")
+    };
+    let (before, whole) = (days(), sizes(&store));
+    store.pack_until(date().pred()).expect("saved");
+    store.pack_until(date().pred()).expect("nothing to do");
+    let packed = sizes(&store);
+    assert_eq!(days(), before);
+    assert!(
+        packed[0] * 5 < whole[0] && packed[1] * 5 < whole[1],
+        "{whole:?} {packed:?}"
+    );
+    assert_eq!(packed[2], whole[2], "it is asked for still");
+}
+
+/// The bytes of each kept day, in the order of dates.
+fn sizes(store: &Store) -> Vec<i64> {
+    let mut statement = connection(store)
+        .prepare("SELECT length(buckets) FROM day ORDER BY date")
+        .expect("SQL");
+    let sizes = statement.query_map((), |row| row.get(0)).expect("rows");
+    sizes.map(|size| size.expect("a number")).collect()
+}

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// The page's text.
-pub(super) struct Page {
+pub(crate) struct Page {
     text: String,
 }
 
@@ -35,14 +35,14 @@ pub(super) fn labels_of<'a>(scrape: &'a str, family: &str) -> Vec<&'a str> {
 }
 
 impl Page {
-    pub(super) fn read() -> Self {
+    pub(crate) fn read() -> Self {
         Self {
             text: file("README.md"),
         }
     }
 
     /// The contents of all fences of a language.
-    pub(super) fn fences(&self, language: &str) -> Vec<String> {
+    pub(crate) fn fences(&self, language: &str) -> Vec<String> {
         self.text
             .split("\n```")
             .skip(1)
