@@ -172,6 +172,7 @@ fn every_flag_of_a_run_is_read() {
         "--web.enable-lifecycle",
         "--web.max-requests=3",
         "--storage.path=",
+        "--storage.retention=1y",
         "--log.level=debug",
         "--log.format=json",
     ]);
@@ -200,7 +201,7 @@ fn every_flag_of_a_run_is_read() {
             web,
             storage: Storage {
                 folder: None,
-                kept_days: 35
+                kept_days: 365
             }
         }
     );

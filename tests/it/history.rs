@@ -20,7 +20,7 @@ use past::{APP, Past};
 /// part at first sight have grown since.
 #[tokio::test]
 async fn increase_is_exact_from_the_past_to_what_was_scraped() {
-    let mut past = Past::begin_hours_ago(9).await;
+    let mut past = Past::begin_hours_ago(9, &[]).await;
     past.upstream().order(Fault::Status(502).always());
     past.live_for_minutes(100, 50).await;
     past.upstream().clear_faults();
@@ -81,6 +81,55 @@ async fn increase_is_exact_from_the_past_to_what_was_scraped() {
             .expect("there are some");
     }
     assert_eq!(stored, written as f64);
+}
+
+/// Days that the upstream no longer answers for are there as long as they are to be kept, packed or not.
+#[tokio::test]
+async fn kept_days_outlive_the_upstreams_answers() {
+    let mut past = Past::begin_hours_ago(40 * 24, &["--storage.retention=80d"]).await;
+    past.all_dates_are_entered().await;
+    let began = past.today();
+    let expected = past.day(began.minus_days(25));
+    past.jump_to_the_present().await;
+    let asked = past.upstream().counts().requests;
+    let file = past.home().path().join("history.csv");
+    let output = flag("--output", &file);
+    let range = [began.minus_days(28), began.minus_days(25)].map(|date| date.to_string());
+    let arguments = [
+        "--format=csv",
+        "--start",
+        &range[0],
+        "--end",
+        &range[1],
+        &output,
+    ];
+    let said = past.backfill(&arguments).await;
+    assert!(!said.contains("level=warn"), "{said}");
+    let csv = std::fs::read_to_string(&file).expect("it is there");
+    let sum: f64 = csv
+        .lines()
+        .filter(|line| line.starts_with(&range[1]) && line.contains(&format!(",{APP},")))
+        .map(|line| {
+            line.rsplit_once(',')
+                .expect("cells")
+                .1
+                .parse::<f64>()
+                .expect("a number")
+        })
+        .sum();
+    assert!(expected > 0.0);
+    assert_eq!(sum, expected);
+    let of_then = |entry: &trtc_exporter::simulator::Entry| {
+        entry
+            .query
+            .is_some_and(|query| query.start <= began.minus_days(25))
+    };
+    assert!(
+        !past.upstream().requests()[asked as usize..]
+            .iter()
+            .any(of_then),
+        "nobody asks for them"
+    );
 }
 
 /// What the day's sum says in Prometheus is what the upstream says, for each day of a month that nobody was there for.

@@ -41,7 +41,7 @@ pub(super) struct Past {
 
 impl Past {
     /// Starts both, hours before the present.
-    pub(super) async fn begin_hours_ago(hours: u32) -> Self {
+    pub(super) async fn begin_hours_ago(hours: u32, more_flags: &[&str]) -> Self {
         let home = Home::new();
         set_script(&home, 0, hours * 60);
         let clock = Arc::new(ScriptedClock::following(script(&home)));
@@ -68,6 +68,9 @@ impl Past {
             flag("--storage.path", &home.state()),
             flag("--clock.script", &script(&home)),
         ];
+        let flags = flags
+            .into_iter()
+            .chain(more_flags.iter().map(|&flag| flag.to_owned()));
         Self {
             exporter: Exporter::start(flags).await,
             first: Date::of(clock.now().utc).minus_days(30),
@@ -87,6 +90,37 @@ impl Past {
 
     pub(super) fn upstream(&self) -> &Handle {
         &self.upstream
+    }
+
+    /// Waits until the exporter has asked for every date that the upstream answers for.
+    pub(super) async fn all_dates_are_entered(&self) {
+        let all = |scrape: &Scrape| scrape.sum("trtc_polls_total", "") >= 70.0;
+        self.exporter
+            .scrape_until("all dates are entered", all)
+            .await;
+    }
+
+    pub(super) fn today(&self) -> Date {
+        Date::of(self.clock.now().utc)
+    }
+
+    /// What the upstream shows of the app on a date.
+    pub(super) fn day(&self, date: Date) -> f64 {
+        super::day(&self.upstream, App::Id(APP), date)
+    }
+
+    /// Days pass in which nobody asks for anything; then the exporter goes on, and sees to its old days.
+    pub(super) async fn jump_to_the_present(&mut self) {
+        self.ahead = self.behind;
+        set_script(&self.home, self.ahead, self.behind);
+        let now = self.clock.now().utc.timestamp() as f64;
+        let polled = |scrape: &Scrape| {
+            let succeeded = scrape.samples("trtc_poll_last_success_timestamp_seconds");
+            succeeded.filter(|(_, at)| *at > now + 1.0).count() == 2
+        };
+        self.exporter
+            .scrape_until("both are polled again", polled)
+            .await;
     }
 
     /// Whether the exporter asks for a date only once, in the first hours.
