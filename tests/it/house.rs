@@ -57,6 +57,7 @@ fn uses(code: &str, word: &str) -> bool {
 fn the_core_is_pure() {
     let core = [
         "usage",
+        "history",
         "collect/quota.rs",
         "collect/schedule.rs",
         "collect/lane.rs",
@@ -107,6 +108,19 @@ fn arrows_point_one_way() {
                 "app",
                 "clock",
             ][..],
+        ),
+        (
+            "history",
+            &[
+                "tencent",
+                "collect",
+                "store",
+                "web",
+                "simulator",
+                "config",
+                "app",
+                "clock",
+            ],
         ),
         (
             "tencent",

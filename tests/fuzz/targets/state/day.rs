@@ -7,7 +7,7 @@ use trtc_exporter::usage::{Day, Ledger, Settling};
 
 use super::{SETTLE_AFTER, answer, at, obeys_the_rules, today};
 
-const FORMATS: [u8; 2] = [1, 2];
+const FORMATS: [u8; 3] = [1, 2, 3];
 
 /// The bytes as they are, and once more as what the checksum vouches for.
 pub(super) fn judge(bytes: &[u8]) {
