@@ -26,6 +26,7 @@ use crate::error::with_causes;
 use crate::health::Health;
 use crate::healthcheck::Unhealthy;
 use crate::metrics::{BuildInfo, Exposition, Telemetry};
+use crate::push::{Destination, Pusher};
 use crate::store::{OpenError, Store};
 use crate::supervisor;
 use crate::web::{
@@ -60,6 +61,9 @@ pub enum AppError {
     /// The exporter that was asked is not healthy.
     #[error(transparent)]
     Unhealthy(#[from] Unhealthy),
+    /// Nothing can be pushed.
+    #[error("cannot set up remote write")]
+    Push(#[source] reqwest::Error),
     /// There is no history.
     #[error(transparent)]
     Backfill(#[from] BackfillError),
@@ -173,6 +177,7 @@ pub async fn run(
     web: WebFlags,
     passed: Option<PassedSockets>,
     storage: Storage,
+    destination: Option<Destination>,
     clock: Arc<dyn Clock>,
     polling: &Handle,
 ) -> Result<(), AppError> {
@@ -189,6 +194,17 @@ pub async fn run(
     let telemetry = Arc::new(Telemetry::new(build, CODES));
     telemetry.reload_succeeded(seconds(clock.now()));
     telemetry.shard_is(source.shard().index(), source.shard().count());
+    let pusher = destination
+        .map(|to| {
+            Pusher::new(
+                to,
+                Arc::clone(&store),
+                Arc::clone(&telemetry),
+                Arc::clone(&clock),
+            )
+        })
+        .transpose()
+        .map_err(AppError::Push)?;
     let exposition = Arc::new(Exposition::new(Arc::clone(&telemetry)));
     let health = Arc::new(Health::new(clock.now().mono));
     let shown_config = Arc::new(ArcSwap::from_pointee(Bytes::from(source.shown(&config))));
@@ -236,6 +252,10 @@ pub async fn run(
     };
     if let Some(keeper) = keeper {
         drop(tokio::spawn(keeper.keep_watch()));
+    }
+    if let Some(pusher) = pusher {
+        // What it has under way at the end is pushed again after the next start.
+        drop(polling.spawn(Arc::new(pusher).run(stop.clone())));
     }
     let polling = polling.spawn(poller.run(orders, stop.clone()));
     let polling = tokio::spawn(watch(polling, Arc::clone(&health), stop.clone()));

@@ -14,6 +14,7 @@ use clap::{ArgMatches, Error};
 
 use crate::backfill;
 use crate::config::Shard;
+use crate::push::Destination;
 use crate::web::ListenAddress;
 
 pub use flags::{LogFlags, SimulatorFlags, WebFlags};
@@ -44,6 +45,8 @@ pub enum Call {
         web: WebFlags,
         /// Where state is kept.
         storage: Storage,
+        /// Where settled buckets are pushed.
+        destination: Option<Destination>,
     },
     /// Run the exporter against a simulator in this process.
     Demo {
@@ -53,6 +56,8 @@ pub enum Call {
         web: WebFlags,
         /// Where state is kept; nowhere unless it was asked for.
         storage: Storage,
+        /// Where settled buckets are pushed.
+        destination: Option<Destination>,
     },
     /// Serve the simulator alone.
     Simulate {
@@ -112,6 +117,7 @@ fn invocation(flags: flags::Flags, matches: &ArgMatches) -> Result<Invocation, S
         source,
         web,
         storage,
+        remote_write,
         log,
         clock_script,
     } = flags;
@@ -127,11 +133,13 @@ fn invocation(flags: flags::Flags, matches: &ArgMatches) -> Result<Invocation, S
             source: config_source(source, matches)?,
             web,
             storage: storage.or_in("data"),
+            destination: remote_write.destination(),
         },
         Some(flags::Subcommand::Demo { simulator }) => Call::Demo {
             simulator,
             web,
             storage: storage.or_in(""),
+            destination: remote_write.destination(),
         },
         Some(flags::Subcommand::Simulate {
             listen_address,

@@ -10,6 +10,7 @@ use crate::app::{self, AppError, Source};
 use crate::cli::{SimulatorFlags, Storage, WebFlags};
 use crate::clock::Clock;
 use crate::config::{Account, AppConfig, Config, Item};
+use crate::push::Destination;
 use crate::secret::Secret;
 use crate::simulator::{
     DEMO_APPS, Handle, Model, Options, REGION, SECRET_ID, SECRET_KEY, Simulator,
@@ -31,6 +32,7 @@ pub async fn demo(
     web: WebFlags,
     passed: Option<PassedSockets>,
     storage: Storage,
+    destination: Option<Destination>,
     clock: Arc<dyn Clock>,
     polling: &tokio::runtime::Handle,
 ) -> Result<(), AppError> {
@@ -65,7 +67,16 @@ pub async fn demo(
             );
         }
     }
-    app::run(Source::Fixed(config), web, passed, storage, clock, polling).await
+    app::run(
+        Source::Fixed(config),
+        web,
+        passed,
+        storage,
+        destination,
+        clock,
+        polling,
+    )
+    .await
 }
 
 /// Serves a simulator alone until it is told to stop.

@@ -34,6 +34,8 @@
 //!
 //! Beside that way: [`backfill`] reads what is kept, asks for what is not, and writes it as [`history`] says, which is pure.
 //!
+//! [`push`] sends settled buckets on, for those who want exact graphs.
+//!
 //! Around that way: [`app`] builds all of it and owns signals, reload and the end; [`config`] turns YAML into values and
 //! tells all problems at once, [`web_config`] turns it into the terms on which [`web`] answers; [`simulator`] is the
 //! upstream in process, for [`demo`] and for tests. Whether the program is alive is kept by [`health`], told to systemd by
@@ -54,6 +56,7 @@ pub mod healthcheck;
 pub mod history;
 pub mod log;
 pub mod metrics;
+pub mod push;
 pub mod quote;
 pub mod secret;
 pub mod simulator;

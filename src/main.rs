@@ -91,16 +91,29 @@ async fn run(
             shard,
             web,
             storage,
+            destination,
             ..
         } => {
             let source = Source::Given { source, shard };
-            app::run(source, web, passed, storage, clock, &polling).await
+            app::run(source, web, passed, storage, destination, clock, &polling).await
         }
         Call::Demo {
             simulator,
             web,
             storage,
-        } => demo::demo(simulator, web, passed, storage, clock, &polling).await,
+            destination,
+        } => {
+            demo::demo(
+                simulator,
+                web,
+                passed,
+                storage,
+                destination,
+                clock,
+                &polling,
+            )
+            .await
+        }
         Call::Simulate {
             listen_address,
             simulator,

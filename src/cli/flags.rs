@@ -9,6 +9,7 @@ use crate::backfill::Order;
 use crate::config::duration;
 use crate::history::{self, Wish};
 use crate::log;
+use crate::push::Destination;
 use crate::usage::Date;
 use crate::web::ListenAddress;
 
@@ -31,6 +32,8 @@ pub(super) struct Flags {
     pub(super) web: WebFlags,
     #[command(flatten)]
     pub(super) storage: StorageFlags,
+    #[command(flatten)]
+    pub(super) remote_write: RemoteWriteFlags,
     #[command(flatten)]
     pub(super) log: LogFlags,
     /// Follow a scripted clock; see `clock::ScriptedClock`. For tests, so not shown
@@ -70,6 +73,7 @@ const WEB: &str = "Web";
 const STORAGE: &str = "Storage";
 pub(super) const LOG: &str = "Log";
 const SIMULATOR: &str = "Simulator";
+const REMOTE_WRITE: &str = "Remote write";
 const HISTORY: &str = "History";
 
 #[derive(Debug, Args)]
@@ -178,6 +182,31 @@ impl StorageFlags {
     }
 }
 
+#[derive(Debug, Args)]
+#[command(next_help_heading = REMOTE_WRITE)]
+pub(super) struct RemoteWriteFlags {
+    /// Push each settled bucket, once and at its own time, to this receiver of Prometheus' remote write
+    #[arg(long = "remote-write.url", value_name = "URL", global = true, value_parser = receiver)]
+    url: Option<reqwest::Url>,
+    /// A label for what is pushed, as in job=trtc; may be repeated
+    #[arg(
+        long = "remote-write.label",
+        value_name = "NAME=VALUE",
+        global = true,
+        value_delimiter = ',',
+        value_parser = history::parse_label
+    )]
+    pushed_labels: Vec<(String, String)>,
+}
+
+impl RemoteWriteFlags {
+    /// Where to push, if it is wanted.
+    pub(super) fn destination(self) -> Option<Destination> {
+        let labels = self.pushed_labels;
+        self.url.map(|url| Destination { url, labels })
+    }
+}
+
 /// How to log.
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
 #[command(next_help_heading = LOG)]
@@ -266,6 +295,19 @@ impl BackfillFlags {
             output: Some(self.output).filter(|path| path.as_os_str() != "-"),
         }
     }
+}
+
+fn receiver(text: &str) -> Result<reqwest::Url, String> {
+    let url: reqwest::Url = text.parse().map_err(|error| format!("{error}"))?;
+    if !["http", "https"].contains(&url.scheme()) {
+        return Err("it must begin with http:// or https://".to_owned());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(
+            "command lines are visible to others, so no name or password can be in it".to_owned(),
+        );
+    }
+    Ok(url)
 }
 
 /// The upstream answers for 31 dates; ten years are more than a database of one file should grow to.

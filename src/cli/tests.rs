@@ -106,9 +106,23 @@ fn without_flags_the_documented_defaults_hold() {
             check: false,
             web,
             storage,
+            destination: None,
         },
     };
     assert_eq!(parsed(&[]), expected);
+}
+
+#[test]
+fn what_cannot_be_kept_or_pushed_is_refused() {
+    for bad in [
+        "--storage.retention=30d",
+        "--storage.retention=11y",
+        "--remote-write.url=localhost:9090",
+        "--remote-write.url=http://me:secret@localhost:9090/",
+        "--remote-write.label=media=x",
+    ] {
+        assert_eq!(refused(&[bad]).exit_code(), 2, "{bad}");
+    }
 }
 
 #[test]
@@ -173,6 +187,8 @@ fn every_flag_of_a_run_is_read() {
         "--web.max-requests=3",
         "--storage.path=",
         "--storage.retention=1y",
+        "--remote-write.url=http://localhost:9090/api/v1/write",
+        "--remote-write.label=job=trtc",
         "--log.level=debug",
         "--log.format=json",
     ]);
@@ -202,7 +218,11 @@ fn every_flag_of_a_run_is_read() {
             storage: Storage {
                 folder: None,
                 kept_days: 365
-            }
+            },
+            destination: Some(Destination {
+                url: "http://localhost:9090/api/v1/write".parse().expect("a URL"),
+                labels: vec![("job".to_owned(), "trtc".to_owned())],
+            }),
         }
     );
 }

@@ -20,6 +20,6 @@ mod samples;
 mod span;
 mod text;
 
-pub use samples::{KnownDay, Sample, Series, series};
+pub use samples::{KnownDay, Sample, Series, series, settled};
 pub use span::{Seam, Span, Wish};
 pub use text::{Family, Format, LabelError, Text, parse_label};

@@ -1,6 +1,6 @@
 //! From days to the samples of each series, in ascending time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Span;
 use crate::usage::{BUCKET_SECONDS, BUCKETS_PER_DAY, Date, Day, Media, TimeKey, final_at};
@@ -72,6 +72,39 @@ pub fn series(days: &[KnownDay], span: &Span) -> Vec<Series> {
     Media::ALL.into_iter().filter_map(one).collect()
 }
 
+/// The buckets after one time and through another, which is settled: whatever is absent is zero. Per media that was ever
+/// spoken about, in ascending time.
+pub fn settled(
+    days: &BTreeMap<Date, Day>,
+    after: TimeKey,
+    through: TimeKey,
+) -> Vec<(Media, Vec<Sample>)> {
+    let media: BTreeSet<Media> = days
+        .values()
+        .flat_map(Day::columns)
+        .map(|column| column.media)
+        .collect();
+    let known = |(&date, day): (&Date, &Day)| KnownDay {
+        date,
+        day: day.clone(),
+        kept: true,
+    };
+    let days: Vec<KnownDay> = days.iter().map(known).collect();
+    let slots: Vec<Slot<'_>> = days
+        .iter()
+        .flat_map(|day| slots_until(day, Some(through.plus_seconds(1))))
+        .filter(|slot| after < slot.at && slot.at <= through)
+        .collect();
+    let of = |media| {
+        let sample = |slot: &Slot<'_>| Sample {
+            at: slot.at,
+            ms: slot.word_ms(media),
+        };
+        (media, slots.iter().map(sample).collect())
+    };
+    media.into_iter().map(of).collect()
+}
+
 /// A bucket that was heard of, or is zero because it was not.
 struct Slot<'a> {
     at: TimeKey,
@@ -106,6 +139,19 @@ impl Slot<'_> {
 /// The buckets of a day in the order of time: its rows, and a zero for each five minutes without one, as far as it is known
 /// that there was no usage.
 fn slots(known: &KnownDay) -> Vec<Slot<'_>> {
+    let known_until = match known.day.asked_at() {
+        None => None,
+        Some(asked_at) if asked_at >= final_at(known.date) => Some(known.date.succ().midnight()),
+        Some(_) => known.day.seconds().last().map(|&second| {
+            let newest = known.date.midnight().plus_seconds(i64::from(second));
+            newest.slot()
+        }),
+    };
+    slots_until(known, known_until)
+}
+
+/// The same, with zeros before this time.
+fn slots_until(known: &KnownDay, known_until: Option<TimeKey>) -> Vec<Slot<'_>> {
     let midnight = known.date.midnight();
     let rows = known
         .day
@@ -119,11 +165,6 @@ fn slots(known: &KnownDay) -> Vec<Slot<'_>> {
         });
     let mut slots: Vec<Slot<'_>> = rows.collect();
     let heard: BTreeSet<TimeKey> = slots.iter().map(|slot| slot.at.slot()).collect();
-    let known_until = match known.day.asked_at() {
-        None => None,
-        Some(asked_at) if asked_at >= final_at(known.date) => Some(known.date.succ().midnight()),
-        Some(_) => heard.last().copied(),
-    };
     let zeros = (0..BUCKETS_PER_DAY as i64)
         .map(|slot| midnight.plus_seconds(slot * BUCKET_SECONDS))
         .take_while(|&at| known_until.is_some_and(|until| at < until))

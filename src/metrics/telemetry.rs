@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use prometheus::process_collector::ProcessCollector;
 use prometheus::proto::MetricFamily;
-use prometheus::{Gauge, IntGauge, Opts, Registry};
+use prometheus::{Gauge, IntCounter, IntGauge, Opts, Registry};
 
 use super::handles::{AccountTelemetry, ActionTelemetry, Handles, ItemTelemetry, registered};
 
@@ -35,6 +35,10 @@ pub struct Telemetry {
     saved_at: Gauge,
     shard_index: IntGauge,
     shard_count: IntGauge,
+    push_lag: IntGauge,
+    pushed: IntCounter,
+    push_failures: IntCounter,
+    push_dropped: IntCounter,
 }
 
 impl Telemetry {
@@ -71,6 +75,23 @@ impl Telemetry {
             "Into how many shards the configured apps are split.",
         );
         shard_count.set(1);
+        let counter = |name, help| registered(&registry, IntCounter::new(name, help));
+        let push_lag = int_gauge(
+            "trtc_remote_write_lag_seconds",
+            "How far the target that is furthest behind is from its newest settled bucket; 0 without remote write.",
+        );
+        let pushed = counter(
+            "trtc_remote_write_samples_total",
+            "Settled buckets of a media that the receiver has taken.",
+        );
+        let push_failures = counter(
+            "trtc_remote_write_failures_total",
+            "Requests that the receiver did not take.",
+        );
+        let push_dropped = counter(
+            "trtc_remote_write_dropped_samples_total",
+            "Settled buckets of a media that the receiver refused for good, which are left out.",
+        );
         registry
             .register(Box::new(ProcessCollector::for_self()))
             .expect("names differ");
@@ -85,6 +106,10 @@ impl Telemetry {
             saved_at,
             shard_index,
             shard_count,
+            push_lag,
+            pushed,
+            push_failures,
+            push_dropped,
         }
     }
 
@@ -129,6 +154,22 @@ impl Telemetry {
     pub fn shard_is(&self, index: u32, count: u32) {
         self.shard_index.set(i64::from(index));
         self.shard_count.set(i64::from(count));
+    }
+
+    /// So many seconds of settled buckets are not pushed yet.
+    pub fn push_lag(&self, seconds: i64) {
+        self.push_lag.set(seconds);
+    }
+
+    /// So many samples were pushed.
+    pub fn pushed(&self, samples: u64) {
+        self.pushed.inc_by(samples);
+    }
+
+    /// A request was not taken, and so many samples never will be.
+    pub fn push_failed(&self, dropped: u64) {
+        self.push_failures.inc();
+        self.push_dropped.inc_by(dropped);
     }
 
     /// Everything at this instant.
@@ -197,6 +238,8 @@ mod tests {
             "trtc_exporter_state_last_save_timestamp_seconds 0",
             "trtc_exporter_shard_index 0",
             "trtc_exporter_shards 1",
+            "trtc_remote_write_lag_seconds 0",
+            "trtc_remote_write_dropped_samples_total 0",
         ] {
             assert!(
                 text.lines().any(|line| line == sample),
@@ -224,6 +267,10 @@ mod tests {
         telemetry.saved(1_600_000_001.0);
         telemetry.not_saved();
         telemetry.shard_is(2, 3);
+        telemetry.push_lag(600);
+        telemetry.pushed(40);
+        telemetry.push_failed(0);
+        telemetry.push_failed(7);
         let text = text(&telemetry);
         for sample in [
             r#"trtc_polls_total{account="main",item="interactive"} 3"#,
@@ -243,6 +290,10 @@ mod tests {
             "trtc_exporter_state_last_save_timestamp_seconds 1600000001",
             "trtc_exporter_shard_index 2",
             "trtc_exporter_shards 3",
+            "trtc_remote_write_lag_seconds 600",
+            "trtc_remote_write_samples_total 40",
+            "trtc_remote_write_failures_total 2",
+            "trtc_remote_write_dropped_samples_total 7",
         ] {
             assert!(
                 text.lines().any(|line| line == sample),

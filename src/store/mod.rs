@@ -10,6 +10,7 @@ mod rows;
 mod schema;
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Duration, Utc};
@@ -72,6 +73,17 @@ pub struct Saved {
     pub sums: Vec<Sums>,
     /// Buckets heard of for the first time.
     pub arrivals: Vec<TimeKey>,
+}
+
+/// Buckets of a target that are settled and not pushed yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unpushed {
+    /// Whose.
+    pub target: Target,
+    /// The newest that was pushed.
+    pub after: TimeKey,
+    /// The newest that is settled.
+    pub through: TimeKey,
 }
 
 /// What was kept of a target.
@@ -194,6 +206,47 @@ impl Store {
     /// When nothing could be saved; then nothing is changed either.
     pub fn forget_before(&mut self, date: Date) -> Result<(), SaveError> {
         self.write(|transaction| rows::forget_days_before(transaction, date))
+    }
+
+    /// The targets with buckets to be pushed, those that are furthest behind first. One of which nothing was ever pushed
+    /// begins with its newest settled bucket.
+    ///
+    /// # Errors
+    /// When it cannot be read or saved.
+    pub fn unpushed(&mut self) -> Result<Vec<Unpushed>, SaveError> {
+        if rows::any_never_pushed(self.connection()?)? {
+            self.write(rows::begin_pushing)?;
+        }
+        rows::load_unpushed(self.connection()?)
+    }
+
+    /// Remembers through which bucket each of these targets is pushed.
+    ///
+    /// # Errors
+    /// When nothing could be saved; then nothing is changed either.
+    pub fn pushed(&mut self, through: &[(Target, TimeKey)]) -> Result<(), SaveError> {
+        self.write(|transaction| {
+            for (target, key) in through {
+                rows::save_pushed(transaction, target, *key)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// What is kept of these dates of a target.
+    ///
+    /// # Errors
+    /// When it cannot be read or is damaged.
+    pub fn days(
+        &self,
+        target: &Target,
+        dates: &RangeInclusive<Date>,
+    ) -> Result<BTreeMap<Date, Day>, SaveError> {
+        let connection = self.connection()?;
+        match rows::find_target(connection, target)? {
+            Some(id) => rows::load_days(connection, id, target, dates),
+            None => Ok(BTreeMap::new()),
+        }
     }
 
     /// Makes the days of the week up to `date` smaller, to be called once a day for a date that is not asked for any more.

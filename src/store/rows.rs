@@ -9,9 +9,9 @@ use chrono::{DateTime, Utc};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use super::SaveError;
 use super::codec;
-use crate::usage::{Beginning, Date, Day, Ledger, Media, Series, Target, TimeKey};
+use super::{SaveError, Unpushed};
+use crate::usage::{BUCKET_SECONDS, Beginning, Date, Day, Ledger, Media, Series, Target, TimeKey};
 
 /// Key of a target's rows.
 pub(super) type TargetId = i64;
@@ -305,6 +305,58 @@ pub(super) fn forget_days_before(
          (SELECT id, date FROM target CROSS JOIN day ON target = id AND date <= ?1)",
         [&last],
     )?;
+    Ok(())
+}
+
+/// The targets with buckets that are settled and not pushed.
+pub(super) fn load_unpushed(connection: &Connection) -> Result<Vec<Unpushed>, SaveError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT account, app, item, time_key, settled FROM target JOIN pushed ON target = id
+         WHERE settled > time_key ORDER BY time_key",
+    )?;
+    let unpushed = statement.query_map((), |row| {
+        Ok(Unpushed {
+            target: Target {
+                account: row.get::<_, String>(0)?.into(),
+                app: parsed(&row.get::<_, String>(1)?, 1)?,
+                item: row.get::<_, String>(2)?.into(),
+            },
+            after: time_key(row.get(3)?, 3)?,
+            through: time_key(row.get(4)?, 4)?,
+        })
+    })?;
+    Ok(unpushed.collect::<Result<_, _>>()?)
+}
+
+/// Whether a target has settled buckets of which none was ever pushed.
+pub(super) fn any_never_pushed(connection: &Connection) -> Result<bool, SaveError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM target WHERE settled IS NOT NULL AND id NOT IN (SELECT target FROM pushed))",
+    )?;
+    Ok(statement.query_row((), |row| row.get(0))?)
+}
+
+/// Lets every target of which nothing was ever pushed begin with its newest settled bucket.
+pub(super) fn begin_pushing(transaction: &Transaction<'_>) -> Result<(), SaveError> {
+    transaction.execute(
+        "INSERT INTO pushed SELECT id, settled - ?1 FROM target
+         WHERE settled IS NOT NULL AND id NOT IN (SELECT target FROM pushed)",
+        [BUCKET_SECONDS],
+    )?;
+    Ok(())
+}
+
+/// A target's buckets are pushed through this one.
+pub(super) fn save_pushed(
+    transaction: &Transaction<'_>,
+    target: &Target,
+    through: TimeKey,
+) -> Result<(), SaveError> {
+    if let Some(id) = find_target(transaction, target)? {
+        transaction
+            .prepare_cached("UPDATE pushed SET time_key = ?2 WHERE target = ?1")?
+            .execute(params![id, through.unix()])?;
+    }
     Ok(())
 }
 

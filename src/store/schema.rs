@@ -8,7 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 const APPLICATION_ID: i32 = 0x5452_5443;
 
 /// Version `n` of the schema is what the first `n` steps build. A step that has been released is never changed.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     "
     CREATE TABLE target (
         id INTEGER PRIMARY KEY,
@@ -48,6 +48,12 @@ const MIGRATIONS: [&str; 2] = [
     "
     -- Since when its series may have been scraped, Unix seconds; unknown of what was there before this step.
     ALTER TABLE target ADD COLUMN shown_from INTEGER;
+",
+    "
+    CREATE TABLE pushed (
+        target INTEGER PRIMARY KEY REFERENCES target (id),
+        time_key INTEGER NOT NULL        -- the newest bucket that remote write has pushed, Unix seconds
+    ) STRICT;
 ",
 ];
 

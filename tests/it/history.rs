@@ -2,6 +2,7 @@
 
 mod five_commands;
 mod past;
+mod push;
 
 use std::collections::{BTreeMap, HashMap};
 use std::process::Command;
@@ -20,7 +21,7 @@ use past::{APP, Past};
 /// part at first sight have grown since.
 #[tokio::test]
 async fn increase_is_exact_from_the_past_to_what_was_scraped() {
-    let mut past = Past::begin_hours_ago(9, &[]).await;
+    let mut past = Past::begin_hours_ago(9, Publication::ROUGH, &[]).await;
     past.upstream().order(Fault::Status(502).always());
     past.live_for_minutes(100, 50).await;
     past.upstream().clear_faults();
@@ -86,7 +87,8 @@ async fn increase_is_exact_from_the_past_to_what_was_scraped() {
 /// Days that the upstream no longer answers for are there as long as they are to be kept, packed or not.
 #[tokio::test]
 async fn kept_days_outlive_the_upstreams_answers() {
-    let mut past = Past::begin_hours_ago(40 * 24, &["--storage.retention=80d"]).await;
+    let mut past =
+        Past::begin_hours_ago(40 * 24, Publication::ROUGH, &["--storage.retention=80d"]).await;
     past.all_dates_are_entered().await;
     let began = past.today();
     let expected = past.day(began.minus_days(25));

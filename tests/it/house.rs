@@ -182,6 +182,18 @@ fn arrows_point_one_way() {
                 "cli",
             ],
         ),
+        (
+            "push",
+            &[
+                "tencent",
+                "collect",
+                "web",
+                "simulator",
+                "config",
+                "app",
+                "cli",
+            ],
+        ),
         ("collect", &["web", "simulator", "app", "cli"]),
         (
             "config",

@@ -61,12 +61,17 @@ impl Prometheus {
 
     /// One that works by the `prometheus.yml` of a folder, and keeps its data in `tsdb` beside it. It may not answer yet.
     pub(crate) fn in_folder(folder: &Path) -> Self {
-        let address = free_address();
+        Self::listening(folder, free_address())
+    }
+
+    /// The same, at this address.
+    pub(crate) fn listening(folder: &Path, address: SocketAddr) -> Self {
         let child = Command::new("prometheus")
             .arg(flag("--config.file", &folder.join("prometheus.yml")))
             .arg(flag("--storage.tsdb.path", &folder.join("tsdb")))
             .arg(format!("--web.listen-address={address}"))
             .arg("--storage.tsdb.retention.time=1y")
+            .arg("--web.enable-remote-write-receiver")
             .arg("--log.level=error")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -113,6 +118,33 @@ impl Prometheus {
     /// The result of an instant query as it is now. Fails when Prometheus says that the query is wrong.
     pub(crate) async fn result(&self, promql: &str) -> Vec<Value> {
         self.ask("query", &[("query", promql)]).await
+    }
+
+    /// Every sample of each series over the last `seconds`, by series: in Unix seconds, and its value.
+    pub(crate) async fn samples(
+        &self,
+        selector: &str,
+        seconds: i64,
+    ) -> Vec<(Value, Vec<(i64, f64)>)> {
+        let result = self.result(&format!("{selector}[{seconds}s]")).await;
+        let sample = |pair: &Value| {
+            let at = pair[0].as_f64().expect("a time") as i64;
+            (
+                at,
+                pair[1]
+                    .as_str()
+                    .and_then(|value| value.parse().ok())
+                    .expect("a number"),
+            )
+        };
+        let series = |series: &Value| {
+            let samples = series["values"].as_array().expect("a list");
+            (
+                series["metric"].clone(),
+                samples.iter().map(sample).collect(),
+            )
+        };
+        result.iter().map(series).collect()
     }
 
     /// The value of the only element at a Unix time; `None` when there is no element.

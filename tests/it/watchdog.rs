@@ -93,6 +93,7 @@ fn the_program_with_a_faulty_clock() {
             web,
             None,
             storage,
+            None,
             clock,
             &polling,
         ))

@@ -3,7 +3,7 @@
 use super::*;
 use crate::usage::Beginning;
 
-fn dates() -> std::ops::RangeInclusive<Date> {
+fn dates() -> RangeInclusive<Date> {
     date().minus_days(40)..=date().succ()
 }
 
@@ -87,7 +87,9 @@ fn state_of_the_version_before_is_refused_to_readers_and_migrated_for_the_export
     drop(store);
     let connection = Connection::open(directory.path().join("trtc-exporter.db")).expect("opens");
     connection
-        .execute_batch("ALTER TABLE target DROP COLUMN shown_from; PRAGMA user_version = 1")
+        .execute_batch(
+            "ALTER TABLE target DROP COLUMN shown_from; DROP TABLE pushed; PRAGMA user_version = 1",
+        )
         .expect("changes");
     drop(connection);
     let error = Archive::open(directory.path()).expect_err("is older");

@@ -34,6 +34,7 @@ pub(super) struct Past {
     ahead: u32,
     upstream: Handle,
     exporter: Exporter,
+    flags: Vec<String>,
     first: Date,
     scraped: String,
     scrapes: Vec<(i64, Scrape)>,
@@ -41,13 +42,17 @@ pub(super) struct Past {
 
 impl Past {
     /// Starts both, hours before the present.
-    pub(super) async fn begin_hours_ago(hours: u32, more_flags: &[&str]) -> Self {
+    pub(super) async fn begin_hours_ago(
+        hours: u32,
+        publication: Publication,
+        more_flags: &[&str],
+    ) -> Self {
         let home = Home::new();
         set_script(&home, 0, hours * 60);
         let clock = Arc::new(ScriptedClock::following(script(&home)));
         let options = Options {
             model: Model {
-                publication: Publication::ROUGH,
+                publication,
                 ..Model::default()
             },
             requests_per_second: Some(REQUESTS_PER_SECOND),
@@ -68,11 +73,11 @@ impl Past {
             flag("--storage.path", &home.state()),
             flag("--clock.script", &script(&home)),
         ];
-        let flags = flags
-            .into_iter()
-            .chain(more_flags.iter().map(|&flag| flag.to_owned()));
+        let more = more_flags.iter().map(|&flag| flag.to_owned());
+        let flags: Vec<String> = flags.into_iter().chain(more).collect();
         Self {
-            exporter: Exporter::start(flags).await,
+            exporter: Exporter::start(&flags).await,
+            flags,
             first: Date::of(clock.now().utc).minus_days(30),
             home,
             clock,
@@ -136,6 +141,23 @@ impl Past {
             set_script(&self.home, self.ahead, self.behind);
         }
         self.scrape_after_a_poll().await;
+    }
+
+    /// kill -9 and on, while so many minutes pass.
+    pub(super) async fn kill_and_go_on(&mut self, minutes: u32) {
+        self.ahead += minutes;
+        set_script(&self.home, self.ahead, self.behind);
+        self.exporter.signal("KILL");
+        self.exporter = Exporter::start(&self.flags).await;
+    }
+
+    /// The sum of all samples of a name.
+    pub(super) async fn shown(&self, name: &str) -> f64 {
+        self.exporter.scrape().await.sum(name, "")
+    }
+
+    pub(super) fn exporter(&self) -> &Exporter {
+        &self.exporter
     }
 
     /// Waits for each target's first answer.
