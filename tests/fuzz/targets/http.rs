@@ -264,7 +264,7 @@ fn site(reload: mpsc::Sender<Reload>) -> Site {
         reload: Some(reload),
         scrapes: Arc::new(Semaphore::new(SCRAPES)),
         access: Arc::new(Guard::new(Access::open())),
-            limits: Limits::default(),
+        limits: Limits::default(),
         clock: Arc::new(Standing),
     }
 }
