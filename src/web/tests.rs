@@ -564,3 +564,27 @@ fn who_speaks_plain_http_to_tls_is_told() {
     assert_eq!(answer.text(), format!("{NOT_TLS}\n"));
     server.stop();
 }
+
+#[test]
+fn who_gives_no_password_learns_only_that_it_is_time_to_restart() {
+    let site = site();
+    let hash = bcrypt::hash("fake", 4).expect("a password");
+    let random = rustls::crypto::ring::default_provider().secure_random;
+    let users = [("a".to_owned(), crate::secret::Secret::new(hash))];
+    site.access.replace(Access {
+        users: Users::new(users, random).expect("random numbers"),
+        ..Access::open()
+    });
+    let health = site.health.clone();
+    let server = Server::start(site);
+    assert_eq!(server.get("/-/healthy").status, 401);
+    health.died("a bug that tells too much".to_owned());
+    let answer = server.get("/-/healthy");
+    assert_eq!((answer.status, answer.text()), (503, "not healthy\n"));
+    for path in ["/metrics", "/-/ready", "/nothing"] {
+        assert_eq!(server.get(path).status, 401, "{path}");
+    }
+    let known = server.ask("GET /-/healthy", "authorization: Basic YTpmYWtl\r\n");
+    assert!(known.text().contains("a bug that tells too much"));
+    server.stop();
+}
