@@ -77,19 +77,19 @@ impl Telemetry {
         shard_count.set(1);
         let counter = |name, help| registered(&registry, IntCounter::new(name, help));
         let push_lag = int_gauge(
-            "trtc_remote_write_lag_seconds",
+            "trtc_exporter_remote_write_lag_seconds",
             "How far the target that is furthest behind is from its newest settled bucket; 0 without remote write.",
         );
         let pushed = counter(
-            "trtc_remote_write_samples_total",
+            "trtc_exporter_remote_write_samples_total",
             "Settled buckets of a media that the receiver has taken.",
         );
         let push_failures = counter(
-            "trtc_remote_write_failures_total",
+            "trtc_exporter_remote_write_failures_total",
             "Requests that the receiver did not take.",
         );
         let push_dropped = counter(
-            "trtc_remote_write_dropped_samples_total",
+            "trtc_exporter_remote_write_dropped_samples_total",
             "Settled buckets of a media that the receiver refused for good, which are left out.",
         );
         registry
@@ -238,8 +238,8 @@ mod tests {
             "trtc_exporter_state_last_save_timestamp_seconds 0",
             "trtc_exporter_shard_index 0",
             "trtc_exporter_shards 1",
-            "trtc_remote_write_lag_seconds 0",
-            "trtc_remote_write_dropped_samples_total 0",
+            "trtc_exporter_remote_write_lag_seconds 0",
+            "trtc_exporter_remote_write_dropped_samples_total 0",
         ] {
             assert!(
                 text.lines().any(|line| line == sample),
@@ -290,10 +290,10 @@ mod tests {
             "trtc_exporter_state_last_save_timestamp_seconds 1600000001",
             "trtc_exporter_shard_index 2",
             "trtc_exporter_shards 3",
-            "trtc_remote_write_lag_seconds 600",
-            "trtc_remote_write_samples_total 40",
-            "trtc_remote_write_failures_total 2",
-            "trtc_remote_write_dropped_samples_total 7",
+            "trtc_exporter_remote_write_lag_seconds 600",
+            "trtc_exporter_remote_write_samples_total 40",
+            "trtc_exporter_remote_write_failures_total 2",
+            "trtc_exporter_remote_write_dropped_samples_total 7",
         ] {
             assert!(
                 text.lines().any(|line| line == sample),

@@ -105,6 +105,11 @@ impl Past {
             .await;
     }
 
+    /// The present, in Unix time.
+    pub(super) fn now(&self) -> i64 {
+        self.clock.now().utc.timestamp()
+    }
+
     pub(super) fn today(&self) -> Date {
         Date::of(self.clock.now().utc)
     }
@@ -148,6 +153,7 @@ impl Past {
         self.ahead += minutes;
         set_script(&self.home, self.ahead, self.behind);
         self.exporter.signal("KILL");
+        self.exporter.ended().await;
         self.exporter = Exporter::start(&self.flags).await;
     }
 
