@@ -87,7 +87,7 @@ const health = line(4,
   [3, stat("State saved", {
     description:
       "How long ago state was last saved, by the exporter where that is longest. Nothing is shown that is not saved. The " +
-      "alert TrtcStateNotSaved fires when polls succeed without a save for 15 minutes.",
+      "alert TrtcStateNotSaved fires when saves fail for 10 minutes.",
     unit: "s",
     thresholds: [[0, GREEN], [300, ORANGE], [900, RED]],
     field: { decimals: 0, noValue: "none kept" },
