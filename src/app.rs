@@ -29,6 +29,7 @@ use crate::metrics::{BuildInfo, Exposition, Telemetry};
 use crate::push::{Destination, Pusher};
 use crate::store::{OpenError, Store};
 use crate::supervisor;
+use crate::tencent::client::SystemRoots;
 use crate::web::{
     self, Access, BindError, Guard, Limits, ListenAddress, PassedError, PassedSockets, Site,
 };
@@ -183,6 +184,14 @@ pub async fn run(
 ) -> Result<(), AppError> {
     let kept_days = storage.kept_days;
     let config = source.load()?;
+    let roots = SystemRoots::default();
+    if config
+        .accounts
+        .iter()
+        .any(|account| account.upstream.endpoint.scheme() == "https")
+    {
+        roots.read_ahead();
+    }
     let keeper = web.config_file.as_deref().map(Keeper::open).transpose()?;
     let keeper = keeper.map(Arc::new);
     let store = Arc::new(Mutex::new(open(&storage)?));
@@ -214,6 +223,7 @@ pub async fn run(
         telemetry: Arc::clone(&telemetry),
         exposition: Arc::clone(&exposition),
         health: Arc::clone(&health),
+        roots,
         kept_days,
         seed: u64::from(process::id()) ^ clock.now().utc.timestamp_micros().unsigned_abs(),
     };

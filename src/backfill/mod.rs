@@ -21,7 +21,7 @@ use crate::clock::Clock;
 use crate::collect;
 use crate::config::{self, Config, ConfigError};
 use crate::history::{Format, Span, Text, Wish, series};
-use crate::tencent::client::Client;
+use crate::tencent::client::{Client, SystemRoots};
 use crate::usage::Target;
 
 pub use error::BackfillError;
@@ -181,15 +181,15 @@ async fn ask_for_the_rest(
     }
     let total = lanes.iter().map(|(_, _, questions)| questions.len()).sum();
     let mut progress = Progress::start("asking", total, Arc::clone(clock));
+    let roots = SystemRoots::default();
     for (account, item, questions) in lanes
         .into_iter()
         .filter(|(_, _, questions)| !questions.is_empty())
     {
-        let client = Client::new(&account.upstream, Arc::clone(clock)).map_err(|source| {
-            BackfillError::Client {
-                account: Arc::clone(&account.name),
-                source,
-            }
+        let client = Client::new(&account.upstream, &roots, Arc::clone(clock));
+        let client = client.map_err(|source| BackfillError::Client {
+            account: Arc::clone(&account.name),
+            source,
         })?;
         let requests_per_second = item.requests_per_second * sources.share_of_limit();
         let lane = Lane::new(client, item.action, requests_per_second, clock);

@@ -27,6 +27,7 @@ use crate::error::with_causes;
 use crate::health::Health;
 use crate::metrics::{Board, Exposition, Telemetry};
 use crate::store::{Poll, Saved, Store};
+use crate::tencent::client::SystemRoots;
 use crate::tencent::{CallError, Query};
 use crate::usage::{Answer, Date};
 
@@ -63,6 +64,8 @@ pub struct Tools {
     pub health: Arc<Health>,
     /// For how many days buckets are kept; at least as long as the upstream answers for them.
     pub kept_days: u64,
+    /// Who vouches for upstreams, perhaps already being read.
+    pub roots: SystemRoots,
     /// For jitter.
     pub seed: u64,
 }

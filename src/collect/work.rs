@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::config::{Account, Config, Item};
 use crate::metrics::{ActionTelemetry, ItemTelemetry, TargetInfo, Telemetry};
 use crate::store::{SaveError, Store};
-use crate::tencent::client::{BuildError, Client};
+use crate::tencent::client::{BuildError, Client, SystemRoots};
 use crate::tencent::{Action, CallError};
 use crate::usage::{App, Date, Standing, Target};
 
@@ -81,6 +81,7 @@ pub(super) struct Workshop<'a> {
     pub(super) clock: &'a Arc<dyn Clock>,
     pub(super) store: &'a Store,
     pub(super) telemetry: &'a Telemetry,
+    pub(super) roots: &'a SystemRoots,
     pub(super) seed: u64,
     /// How many lanes there have been.
     pub(super) lanes: &'a mut u64,
@@ -89,11 +90,10 @@ pub(super) struct Workshop<'a> {
 impl Workshop<'_> {
     /// Sets an account to work.
     pub(super) fn set_up(&mut self, account: &Account) -> Result<AccountWork, SetUpError> {
-        let client = Client::new(&account.upstream, Arc::clone(self.clock)).map_err(|source| {
-            SetUpError::Client {
-                account: Arc::clone(&account.name),
-                source,
-            }
+        let client = Client::new(&account.upstream, self.roots, Arc::clone(self.clock));
+        let client = client.map_err(|source| SetUpError::Client {
+            account: Arc::clone(&account.name),
+            source,
         })?;
         let lanes = account
             .items

@@ -66,11 +66,14 @@ impl Poller {
                 "New apps could not be entered in the state yet"
             );
         }
+        // Those that were read ahead serve the first time; a reload reads them anew.
+        let roots = std::mem::take(&mut self.tools.roots);
         let mut workshop = Workshop {
             config,
             clock: &self.tools.clock,
             store: &store,
             telemetry: &self.tools.telemetry,
+            roots: &roots,
             seed: self.tools.seed,
             lanes: &mut self.lanes,
         };

@@ -9,6 +9,7 @@ use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Response, Url, redirect};
 
 use super::BuildError;
+use super::trust::SystemRoots;
 use crate::tencent::Upstream;
 use crate::tencent::action::VERSION;
 
@@ -22,6 +23,7 @@ const USER_AGENT: &str = concat!("trtc-exporter/", env!("CARGO_PKG_VERSION"));
 /// The HTTP library, set up so that one request is one exchange with the endpoint and nobody else.
 pub(super) fn client(
     upstream: &Upstream,
+    roots: &SystemRoots,
     connect_timeout: Duration,
 ) -> Result<reqwest::Client, BuildError> {
     // Fails when there is one already, which is as good.
@@ -38,13 +40,8 @@ pub(super) fn client(
     if upstream.endpoint.scheme() == "http" {
         // Or an image without CA certificates could not even run the demo.
         builder = builder.tls_certs_only([]);
-    } else if let Some(authorities) = &upstream.authorities {
-        let certificates = authorities.certificates.iter();
-        let certificates: Result<Vec<_>, _> = certificates
-            .map(|certificate| reqwest::Certificate::from_der(certificate))
-            .collect();
-        let certificates = certificates.map_err(|error| BuildError::Http(in_full(&error)))?;
-        builder = builder.tls_certs_merge(certificates);
+    } else {
+        builder = builder.tls_backend_preconfigured(roots.config(upstream)?);
     }
     builder
         .build()

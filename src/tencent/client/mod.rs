@@ -2,6 +2,7 @@
 //! again is the schedule's business.
 
 mod http;
+mod trust;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,6 +10,8 @@ use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Method, Request, StatusCode, Url};
+
+pub use trust::SystemRoots;
 
 use http::{JSON, date, host, in_full, read};
 
@@ -67,14 +70,18 @@ pub enum BuildError {
 }
 
 impl Client {
-    /// A client for `upstream`, which takes the timestamps of its signatures from `clock`.
+    /// A client for `upstream`, which takes the timestamps of its signatures from `clock` and trusts `roots`.
     ///
     /// # Errors
     /// When it holds values that cannot be sent, or the system lacks what HTTPS needs.
-    pub fn new(upstream: &Upstream, clock: Arc<dyn Clock>) -> Result<Self, BuildError> {
+    pub fn new(
+        upstream: &Upstream,
+        roots: &SystemRoots,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, BuildError> {
         let connect_timeout = upstream.request_timeout.min(MAX_CONNECT_TIMEOUT);
         Ok(Self {
-            http: http::client(upstream, connect_timeout)?,
+            http: http::client(upstream, roots, connect_timeout)?,
             endpoint: upstream.endpoint.clone(),
             host: host(&upstream.endpoint)
                 .ok_or_else(|| BuildError::NoHost(upstream.endpoint.clone()))?,

@@ -110,7 +110,12 @@ fn account(address: SocketAddr, token: Option<&str>) -> Upstream {
 }
 
 fn client(address: SocketAddr) -> Client {
-    Client::new(&account(address, None), Arc::new(StoppedClock)).expect("a client")
+    Client::new(
+        &account(address, None),
+        &SystemRoots::default(),
+        Arc::new(StoppedClock),
+    )
+    .expect("a client")
 }
 
 fn query() -> Query {
@@ -137,7 +142,8 @@ fn gzip(text: &[u8]) -> Vec<u8> {
 async fn a_question_is_signed_over_what_is_sent() {
     let (address, seen) = say(200, &[], GOOD).await;
     let account = account(address, Some("FakeToken"));
-    let client = Client::new(&account, Arc::new(StoppedClock)).expect("a client");
+    let client =
+        Client::new(&account, &SystemRoots::default(), Arc::new(StoppedClock)).expect("a client");
     client.ask(&query(), AMPLE).await.expect("an answer");
 
     let seen = seen.lock().expect("no panic");
@@ -353,7 +359,8 @@ async fn without_keys_nothing_is_sent() {
         secret_key: SecretSource::File("/nonexistent/key".into()),
         token: None,
     };
-    let client = Client::new(&account, Arc::new(StoppedClock)).expect("a client");
+    let client =
+        Client::new(&account, &SystemRoots::default(), Arc::new(StoppedClock)).expect("a client");
     let error = client.ask(&query(), AMPLE).await.expect_err("an error");
     assert!(matches!(&error, CallError::Credentials(why) if why.contains("/nonexistent/key")));
     assert!(seen.lock().expect("no panic").is_empty());
@@ -387,7 +394,8 @@ async fn the_log_tells_of_retirement_once_and_nothing_secret() {
     let body = r#"{"Response":{"Usages":[],"DeprecatedWarning":"soon\ngone","RequestId":"r-1"}}"#;
     let (address, _) = say(200, &[], body).await;
     let account = account(address, Some("FakeToken"));
-    let client = Client::new(&account, Arc::new(StoppedClock)).expect("a client");
+    let client =
+        Client::new(&account, &SystemRoots::default(), Arc::new(StoppedClock)).expect("a client");
     for _ in 0..2 {
         client.ask(&query(), AMPLE).await.expect("an answer");
     }
@@ -404,7 +412,7 @@ async fn the_log_tells_of_retirement_once_and_nothing_secret() {
 fn a_client_is_refused_what_it_could_not_send() {
     let mut account = account(([127, 0, 0, 1], 1).into(), None);
     account.region = "ap\nguangzhou".to_owned();
-    let error = Client::new(&account, Arc::new(StoppedClock))
+    let error = Client::new(&account, &SystemRoots::default(), Arc::new(StoppedClock))
         .err()
         .expect("an error");
     assert_eq!(
