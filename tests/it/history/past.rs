@@ -148,6 +148,12 @@ impl Past {
         self.scrape_after_a_poll().await;
     }
 
+    /// Lets so many minutes pass.
+    pub(super) fn pass_minutes(&mut self, minutes: u32) {
+        self.ahead += minutes;
+        set_script(&self.home, self.ahead, self.behind);
+    }
+
     /// kill -9 and on, while so many minutes pass.
     pub(super) async fn kill_and_go_on(&mut self, minutes: u32) {
         self.ahead += minutes;
@@ -353,6 +359,10 @@ impl VictoriaMetrics {
         panic!("VictoriaMetrics never answers");
     }
 
+    pub(super) fn base(&self) -> &str {
+        &self.base
+    }
+
     /// Takes in samples, and shows them at once.
     pub(super) async fn import(&self, text: String) {
         let url = format!("{}/api/v1/import/prometheus", self.base);
@@ -362,6 +372,11 @@ impl VictoriaMetrics {
             .await
             .expect("it answers");
         assert!(response.status().is_success(), "{}", response.status());
+        self.shows().await;
+    }
+
+    /// Lets it show what it has taken in.
+    pub(super) async fn shows(&self) {
         crate::http::get(format!("{}/internal/force_flush", self.base))
             .await
             .expect("it answers");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use trtc_exporter::simulator::Publication;
 use trtc_exporter::usage::{App, Media, TimeKey};
 
-use super::past::{APP, Past};
+use super::past::{APP, Past, VictoriaMetrics};
 use crate::exporter::Scrape;
 use crate::ports::free_address;
 use crate::prometheus_server::Prometheus;
@@ -93,4 +93,41 @@ async fn every_settled_bucket_arrives_once_at_its_own_time() {
             .await,
         0.0
     );
+}
+
+/// VictoriaMetrics takes them likewise.
+#[tokio::test]
+async fn victoria_metrics_takes_them_too() {
+    let folder = Home::new();
+    let database = VictoriaMetrics::start(folder.path()).await;
+    let url = format!("--remote-write.url={}/api/v1/write", database.base());
+    let mut past = Past::begin_hours_ago(HOURS, Publication::CALM, &[&url]).await;
+    past.first_answers().await;
+    let pushed = |more: f64| {
+        move |scrape: &Scrape| scrape.sum("trtc_exporter_remote_write_samples_total", "") >= more
+    };
+    // One bucket of five media of two targets to begin with, then twelve more of each.
+    past.exporter()
+        .scrape_until("it begins", pushed(10.0))
+        .await;
+    past.pass_minutes(60);
+    let scrape = past
+        .exporter()
+        .scrape_until("an hour is pushed", pushed(120.0))
+        .await;
+    let labels = format!("sdk_app_id=\"{APP}\"");
+    let newest = scrape.sum("trtc_usage_bucket_timestamp_seconds", &labels) as i64;
+    database.shows().await;
+    for bucket in (1..10).map(|back| TimeKey::from_unix(newest - back * 300)) {
+        let query = format!("trtc_usage_settled_seconds{{{labels},media=\"audio\"}}");
+        let truth =
+            past.upstream()
+                .truth(App::Id(APP), Media::Audio, bucket..bucket.plus_seconds(300));
+        database.shows().await;
+        assert_eq!(
+            database.value_at(&query, bucket.unix()).await,
+            Some(truth as f64),
+            "{bucket}"
+        );
+    }
 }
