@@ -67,12 +67,21 @@ pub fn check(text: &str) -> Result<(), SecretTextError> {
     }
 }
 
-/// The permission bits, when they let others than the owner read the file.
+/// The permission bits, when they let others read the file than those who have to.
 #[cfg(unix)]
 pub fn readable_by_others(path: &Path) -> Option<u32> {
-    use std::os::unix::fs::PermissionsExt;
-    let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
-    (mode & 0o044 != 0).then_some(mode)
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let metadata = std::fs::metadata(path).ok()?;
+    let mode = metadata.permissions().mode() & 0o777;
+    let is_ours = metadata.uid() == rustix::process::geteuid().as_raw();
+    lets_others_read(mode, is_ours).then_some(mode)
+}
+
+/// Everybody is too many. A group is, too, unless the file is somebody else's: then it may be by the group that this process
+/// reads it, as in Kubernetes, where root owns the files of a Secret.
+#[cfg(unix)]
+const fn lets_others_read(mode: u32, is_ours: bool) -> bool {
+    mode & 0o004 != 0 || (is_ours && mode & 0o040 != 0)
 }
 
 /// Without Unix permissions there is nothing to say.
@@ -92,6 +101,20 @@ mod tests {
         super::read(&path)
             .map(|secret| secret.expose().to_owned())
             .map_err(|error| error.to_string())
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_group_may_read_what_somebody_else_owns() {
+        for (mode, is_ours, warned) in [
+            (0o600, true, false),
+            (0o640, true, true),
+            (0o604, true, true),
+            (0o440, false, false),
+            (0o444, false, true),
+        ] {
+            assert_eq!(lets_others_read(mode, is_ours), warned, "{mode:o}");
+        }
     }
 
     #[test]
