@@ -83,6 +83,17 @@ class Monitors(unittest.TestCase):
 
 
 class Changes(unittest.TestCase):
+    def test_the_readme_s_values_are_what_it_says(self):
+        kinds = {each["kind"] for each in manifests("helm-readme")}
+        self.assertGreaterEqual(kinds, {"StatefulSet", "ServiceMonitor", "PrometheusRule"})
+        self.assertEqual(exporter("helm-readme")["image"], exporter("kustomize-overlay")["image"])
+
+    def test_an_overlay_brings_its_own_configuration(self):
+        (own,) = of_kind("kustomize-overlay", "ConfigMap")
+        (base,) = of_kind("kustomize-standalone", "ConfigMap")
+        self.assertIn("1400000001", own["data"]["trtc-exporter.yml"])
+        self.assertNotEqual(own["metadata"]["name"], base["metadata"]["name"])
+
     def test_another_configuration_is_another_pod(self):
         def checksum(name):
             return workload(name)["spec"]["template"]["metadata"]["annotations"]["checksum/config"]
