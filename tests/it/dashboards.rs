@@ -55,9 +55,10 @@ async fn every_query_of_the_dashboards_finds_something() {
 
     // Counters have to be seen before they rise.
     prometheus.value("sum(trtc_api_requests_total) > 0").await;
-    upstream.order(Fault::refuse("InternalError").next(15));
+    upstream.order(Fault::refuse("InternalError").always());
     let failed = "sum(trtc_poll_failures_total{code=\"internal_error\"}) > 0";
     prometheus.value(failed).await;
+    upstream.clear_faults();
     upstream.order(Fault::refuse("RequestLimitExceeded").next(2));
 
     let mut waiting = queries();

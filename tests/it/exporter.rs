@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -60,11 +61,15 @@ pub(crate) struct Exporter {
 
 /// Everything the child has written to stderr so far.
 #[derive(Clone, Default)]
-pub(crate) struct Log(Arc<Mutex<Vec<String>>>);
+pub(crate) struct Log {
+    lines: Arc<Mutex<Vec<String>>>,
+    /// Whether no more will come.
+    is_whole: Arc<AtomicBool>,
+}
 
 impl Log {
     pub(crate) fn lines(&self) -> Vec<String> {
-        self.0.lock().expect("no reader panics").clone()
+        self.lines.lock().expect("no reader panics").clone()
     }
 
     pub(crate) fn contains(&self, needle: &str) -> bool {
@@ -73,11 +78,12 @@ impl Log {
 
     pub(crate) fn read_from(source: impl std::io::Read + Send + 'static) -> Self {
         let log = Self::default();
-        let lines = log.clone();
+        let growing = log.clone();
         std::thread::spawn(move || {
             for line in BufReader::new(source).lines().map_while(Result::ok) {
-                lines.0.lock().expect("no reader panics").push(line);
+                growing.lines.lock().expect("no reader panics").push(line);
             }
+            growing.is_whole.store(true, Ordering::Release);
         });
         log
     }
@@ -154,12 +160,18 @@ impl Exporter {
         drop(self);
     }
 
-    /// Waits for it to end by itself.
+    /// Waits for it to end by itself, and for its last words.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
-        eventually("it ends", || {
+        let status = eventually("it ends", || {
             self.running.child.try_wait().expect("it is our child")
         })
-        .await
+        .await;
+        let log = &self.running.log;
+        eventually("its log ends", || {
+            log.is_whole.load(Ordering::Acquire).then_some(())
+        })
+        .await;
+        status
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
