@@ -32,6 +32,19 @@ def secret_files(settings):
     return []
 
 
+def named_ports(name):
+    """By which names the rest of a rendering speaks of the exporter's port."""
+    for probe in ["livenessProbe", "readinessProbe"]:
+        if probe in exporter(name):
+            yield exporter(name)[probe]["httpGet"]["port"]
+    for service in of_kind(name, "Service"):
+        yield from (port["targetPort"] for port in service["spec"]["ports"])
+    for policy in of_kind(name, "NetworkPolicy"):
+        yield from (port["port"] for port in policy["spec"]["ingress"][0]["ports"])
+    for monitor in of_kind(name, "PodMonitor"):
+        yield from (endpoint["port"] for endpoint in monitor["spec"]["podMetricsEndpoints"])
+
+
 class Security(unittest.TestCase):
     """The standard `restricted` of https://kubernetes.io/docs/concepts/security/pod-security-standards/, and more."""
 
@@ -100,16 +113,13 @@ class Wiring(unittest.TestCase):
             with self.subTest(name=name):
                 (port,) = exporter(name)["ports"]
                 self.assertEqual(port["containerPort"], 10088)
+                self.assertEqual(set(named_ports(name)), {port["name"]})
                 (service,) = of_kind(name, "Service")
-                named = [service["spec"]["ports"][0]["targetPort"]]
-                named += [exporter(name)[probe]["httpGet"]["port"] for probe in ["livenessProbe", "readinessProbe"] if probe in exporter(name)]
-                for policy in of_kind(name, "NetworkPolicy"):
-                    named += [each["port"] for each in policy["spec"]["ingress"][0]["ports"]]
-                for monitor in of_kind(name, "PodMonitor"):
-                    named += [each["port"] for each in monitor["spec"]["podMetricsEndpoints"]]
-                self.assertEqual(set(named), {port["name"]})
+                (of_service,) = service["spec"]["ports"]
+                # Nothing stands between, that could turn another port into this one.
+                self.assertEqual((service["spec"]["clusterIP"], of_service["port"]), ("None", 10088))
                 for monitor in of_kind(name, "ServiceMonitor"):
-                    self.assertEqual(monitor["spec"]["endpoints"][0]["port"], service["spec"]["ports"][0]["name"])
+                    self.assertEqual(monitor["spec"]["endpoints"][0]["port"], of_service["name"])
 
     def test_probes_ask_what_they_are_for(self):
         for name in NAMES:
