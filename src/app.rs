@@ -22,6 +22,7 @@ use crate::clock::{Clock, Moment};
 use crate::collect::{CODES, Command, Poller, SetUpError, Tools};
 use crate::config::{self, Config, ConfigError, Loaded, Shard};
 use crate::descriptors;
+use crate::desk::Desk;
 use crate::error::with_causes;
 use crate::health::Health;
 use crate::healthcheck::Unhealthy;
@@ -34,6 +35,9 @@ use crate::web::{
     self, Access, BindError, Guard, Limits, ListenAddress, PassedError, PassedSockets, Site,
 };
 use crate::web_config::Keeper;
+
+/// So many people may wait to be told how everything stands.
+const INQUIRIES: usize = 16;
 
 /// After the signal to stop, connections get this long to finish.
 const GRACE: Duration = Duration::from_secs(5);
@@ -219,7 +223,7 @@ pub async fn run(
     let shown_config = Arc::new(ArcSwap::from_pointee(Bytes::from(source.shown(&config))));
     let tools = Tools {
         clock: Arc::clone(&clock),
-        store,
+        store: Arc::clone(&store),
         telemetry: Arc::clone(&telemetry),
         exposition: Arc::clone(&exposition),
         health: Arc::clone(&health),
@@ -242,6 +246,11 @@ pub async fn run(
 
     let stop = CancellationToken::new();
     let (commands, orders) = mpsc::channel(1);
+    let desk = Desk {
+        commands: commands.clone(),
+        store,
+        clock: Arc::clone(&clock),
+    };
     let reloader = Reloader {
         source,
         keeper: keeper.clone(),
@@ -272,9 +281,11 @@ pub async fn run(
     // One may be under way and one wait: it will read what is there when its turn comes, so it stands for all later ones.
     let (reloads, asked_to_reload) = mpsc::channel(1);
     tokio::spawn(reloader.run(asked_to_reload));
+    let (inquiries, asked_how_it_stands) = mpsc::channel(INQUIRIES);
+    tokio::spawn(desk.run(asked_how_it_stands));
     let site = Site {
         telemetry_path: web.telemetry_path,
-        version: build_info::VERSION,
+        inquiries,
         exposition: Arc::clone(&exposition),
         health,
         config: shown_config,

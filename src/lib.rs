@@ -36,6 +36,8 @@
 //!
 //! [`push`] sends settled buckets on, for those who want exact graphs.
 //!
+//! [`desk`] answers people who ask how everything stands, as [`status`] says and shows it, which is pure.
+//!
 //! Around that way: [`app`] builds all of it and owns signals, reload and the end; [`config`] turns YAML into values and
 //! tells all problems at once, [`web_config`] turns it into the terms on which [`web`] answers; [`simulator`] is the
 //! upstream in process, for [`demo`] and for tests. Whether the program is alive is kept by [`health`], told to systemd by
@@ -50,6 +52,7 @@ pub mod collect;
 pub mod config;
 pub mod demo;
 pub mod descriptors;
+pub mod desk;
 pub mod error;
 pub mod health;
 pub mod healthcheck;
@@ -61,6 +64,7 @@ pub mod quote;
 pub mod secret;
 pub mod simulator;
 pub mod stamp;
+pub mod status;
 pub mod store;
 pub mod supervisor;
 pub mod tencent;

@@ -330,7 +330,11 @@ fn telemetry_path(text: &str) -> Result<String, &'static str> {
         Err("it must begin with a slash, as in /metrics")
     } else if !text.bytes().all(possible) {
         Err("only letters, digits and / - . _ ~ are possible")
-    } else if text == "/" || text == "/config" || text.starts_with("/-/") {
+    } else if text == "/"
+        || text == "/config"
+        || text.starts_with("/-/")
+        || text.starts_with("/api/")
+    {
         Err("something else is served under this path")
     } else {
         Ok(text.to_owned())

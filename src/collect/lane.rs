@@ -118,6 +118,16 @@ impl Lane {
         }
     }
 
+    /// Requests of the last second and under way, and how many the limit allows now.
+    pub(super) fn load(&mut self, now: Moment) -> (usize, usize) {
+        self.quota.load(now.mono)
+    }
+
+    /// When today is asked for next of a target; `None` while it is being asked for something.
+    pub(super) fn next_poll_of_today(&self, target: usize) -> Option<Duration> {
+        self.schedule.next_poll_of_today(target)
+    }
+
     /// What made polls fail permanently may have been mended: asks every target again soon.
     pub(super) fn try_again(&mut self, now: Moment) {
         self.schedule.try_again(now);

@@ -26,6 +26,7 @@ use crate::config::Config;
 use crate::error::with_causes;
 use crate::health::Health;
 use crate::metrics::{Board, Exposition, Telemetry};
+use crate::status::Snapshot;
 use crate::store::{Poll, Saved, Store};
 use crate::tencent::client::SystemRoots;
 use crate::tencent::{CallError, Query};
@@ -46,6 +47,11 @@ pub enum Command {
         config: Box<Config>,
         /// Told how it went; on an error the old one is kept.
         reply: oneshot::Sender<Result<(), SetUpError>>,
+    },
+    /// Tell how everything stands.
+    Status {
+        /// Told it.
+        reply: oneshot::Sender<Snapshot>,
     },
 }
 
@@ -161,17 +167,37 @@ impl Poller {
             let sleep = wake.saturating_sub(now.mono) + Duration::from_micros(999);
             tokio::select! {
                 () = stop.cancelled() => break,
-                Some(Command::Reload { config, reply }) = commands.recv() => {
-                    self.take_in().await;
-                    // Whoever asked may be gone by now; the reload counts all the same.
-                    drop(reply.send(self.reload(*config)));
-                }
+                Some(command) = commands.recv() => self.obey(command, now).await,
                 Some(joined) = self.requests.join_next_with_id() => self.note_returned(joined),
                 () = self.tools.clock.sleep(sleep) => {}
             }
         }
         self.take_in().await;
         self.requests.shutdown().await;
+    }
+
+    /// Whoever commanded may be gone by now; a reload counts all the same.
+    async fn obey(&mut self, command: Command, now: Moment) {
+        match command {
+            Command::Reload { config, reply } => {
+                self.take_in().await;
+                drop(reply.send(self.reload(*config)));
+            }
+            Command::Status { reply } => drop(reply.send(self.snapshot(now))),
+        }
+    }
+
+    fn snapshot(&mut self, now: Moment) -> Snapshot {
+        let mut snapshot = Snapshot::default();
+        for AccountWork { account, lanes, .. } in &mut self.accounts {
+            for lane in lanes {
+                snapshot.lanes.push(lane.limit_status(account, now));
+                snapshot
+                    .targets
+                    .extend(lane.target_statuses(self.today, now));
+            }
+        }
+        snapshot
     }
 
     /// Sends everything that is due and returns until when the loop may sleep then.
@@ -358,7 +384,7 @@ impl Poller {
         }
         lane.polls.poll_ended(Err(code));
         // One line when it begins to fail or fails differently; the metrics tell the rest.
-        if !of_today || target.failing.replace(code) == Some(code) {
+        if !of_today || !target.note_failing(code, &error, at) {
             debug!(target = %target.target, %date, code, error, "Poll failed");
         } else {
             warn!(target = %target.target, action = lane.action.name, %date, code, error, "Poll failed");

@@ -73,9 +73,7 @@ impl Quota {
 
     /// When a permit can be had.
     pub(crate) fn availability(&mut self, now: Duration) -> Availability {
-        while self.resting.front().is_some_and(|&free_at| free_at <= now) {
-            self.resting.pop_front();
-        }
+        self.end_rests(now);
         let earliest = self.next_send.max(self.throttling.paused_until);
         let permits = self.throttling.permits(self.permits, now);
         if self.in_flight + self.resting.len() < permits {
@@ -89,6 +87,13 @@ impl Quota {
             Some(&free_at) => Availability::At(free_at.max(earliest)),
             None => Availability::Exhausted,
         }
+    }
+
+    /// Permits in use or at rest, and how many there are now.
+    pub(super) fn load(&mut self, now: Duration) -> (usize, usize) {
+        self.end_rests(now);
+        let permits = self.throttling.permits(self.permits, now);
+        (self.in_flight + self.resting.len(), permits)
     }
 
     /// Takes a permit, when there is one.
@@ -110,6 +115,12 @@ impl Quota {
             self.throttling.calm();
         }
         self.resting.push_back(now + self.window + MARGIN);
+    }
+
+    fn end_rests(&mut self, now: Duration) {
+        while self.resting.front().is_some_and(|&free_at| free_at <= now) {
+            self.resting.pop_front();
+        }
     }
 
     /// The upstream refused a request for its rate: pause, and slow down for a while. `jitter`, from 0 to 1, keeps

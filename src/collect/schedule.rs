@@ -244,6 +244,12 @@ impl Schedule {
         }
     }
 
+    /// When today is asked for next of a target; `None` while it is being asked for something.
+    pub(super) fn next_poll_of_today(&self, target: usize) -> Option<Duration> {
+        let state = &self.targets[target];
+        state.poll.is_none().then_some(state.today)
+    }
+
     /// A random number from 0 to 1.
     pub(super) fn jitter(&mut self) -> f64 {
         self.jitter.fraction()

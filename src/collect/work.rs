@@ -9,13 +9,14 @@ use super::failure::Failure;
 use super::lane::Lane;
 use super::quota::Quota;
 use super::schedule::Pace;
-use crate::clock::Clock;
+use crate::clock::{Clock, Moment};
 use crate::config::{Account, Config, Item};
 use crate::metrics::{ActionTelemetry, ItemTelemetry, TargetInfo, Telemetry};
+use crate::status::{self, Failing, MediaStatus, TargetStatus};
 use crate::store::{SaveError, Store};
 use crate::tencent::client::{BuildError, Client, SystemRoots};
 use crate::tencent::{Action, CallError};
-use crate::usage::{App, Date, Standing, Target};
+use crate::usage::{App, Date, Standing, Target, TimeKey};
 
 /// Identifies a lane for as long as the process runs, so that an attempt finds back to it after a reload, or not at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,8 +70,8 @@ pub(super) struct TargetWork {
     pub(super) standing: Standing,
     /// Whether a poll of it has ended, well or badly.
     pub(super) polled: bool,
-    /// Code of the failure that its last poll ended with.
-    pub(super) failing: Option<&'static str>,
+    /// The failure that its last poll of today ended with.
+    pub(super) failing: Option<Failing>,
     /// Where it stands on the board.
     pub(super) slot: usize,
 }
@@ -214,7 +215,69 @@ impl LaneWork {
     }
 }
 
+impl LaneWork {
+    /// How its rate limit stands.
+    pub(super) fn limit_status(&mut self, account: &Account, now: Moment) -> status::Lane {
+        let (requests, limit) = self.lane.load(now);
+        let item = account.items.iter().find(|item| item.action == self.action);
+        status::Lane {
+            account: Arc::clone(&account.name),
+            item: item.map_or_else(|| "".into(), |item| Arc::clone(&item.name)),
+            action: self.action.name,
+            requests,
+            limit,
+        }
+    }
+
+    /// How its targets stand, but for their buckets.
+    pub(super) fn target_statuses(
+        &self,
+        today: Date,
+        now: Moment,
+    ) -> impl Iterator<Item = TargetStatus> {
+        let targets = self.targets.iter().enumerate();
+        targets.map(move |(index, target)| {
+            let next = self.lane.next_poll_of_today(index);
+            target.status(today, next.map(|at| at.saturating_sub(now.mono)))
+        })
+    }
+}
+
 impl TargetWork {
+    /// Notes that polls of today fail, since `at` if they did not fail with this code before; whether that is news.
+    pub(super) fn note_failing(&mut self, code: &'static str, error: &str, at: Moment) -> bool {
+        let before = self.failing.take().filter(|before| before.code == code);
+        let is_news = before.is_none();
+        self.failing = Some(Failing {
+            code,
+            message: error.into(),
+            since: before.map_or(at.utc.timestamp(), |before| before.since),
+        });
+        is_news
+    }
+
+    fn status(&self, today: Date, next_poll: Option<Duration>) -> TargetStatus {
+        let view = self.standing.view(today);
+        let media = view.series.iter().map(|series| MediaStatus {
+            media: series.media.as_str(),
+            total_seconds: seconds(series.total_ms),
+            today_seconds: seconds(series.today_ms),
+            yesterday_seconds: seconds(series.yesterday_ms),
+        });
+        TargetStatus {
+            target: self.target.clone(),
+            app_name: self.app_name.clone(),
+            up: view.up,
+            last_success: view.last_success,
+            bucket: view.bucket.map(TimeKey::unix),
+            next_poll_seconds: next_poll.map(|wait| wait.as_secs()),
+            catching_up: view.catching_up,
+            error: self.failing.clone(),
+            media: media.collect(),
+            plot: None,
+        }
+    }
+
     pub(super) fn info(&self) -> TargetInfo {
         TargetInfo {
             target: self.target.clone(),
@@ -246,4 +309,8 @@ fn apps(account: &Account) -> impl Iterator<Item = (App, Option<String>)> {
         .iter()
         .map(|app| (App::Id(app.sdk_app_id), app.name.clone()))
         .chain(total)
+}
+
+fn seconds(ms: u64) -> f64 {
+    ms as f64 / 1000.0
 }

@@ -27,7 +27,7 @@ pub use listen::{BindError, ListenAddress, ListenAddressError, bind};
 pub use passed::{PassedError, PassedSockets};
 pub use rate::RateLimit;
 pub use server::{serve, serve_stream};
-pub use site::{Reload, Site};
+pub use site::{Inquiry, Reload, Site};
 pub use tls::{HTTP_1_1, HTTP_2, NOT_TLS};
 pub use users::Users;
 

@@ -1,40 +1,54 @@
-//! The landing page.
+//! How everything stands, as a page and as JSON.
 
-use super::site::Site;
+use hyper::header::{CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY};
+use hyper::{Response, StatusCode};
+use tokio::sync::oneshot;
 
-/// `/` as HTML.
-pub(super) fn landing(site: &Site) -> String {
-    let metrics = escaped(&site.telemetry_path);
-    let version = escaped(site.version);
-    format!(
-        r#"<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><title>TRTC exporter</title></head>
-<body>
-<h1>TRTC exporter</h1>
-<p>Usage of Tencent Cloud TRTC for Prometheus, version {version}.</p>
-<ul>
-<li><a href="{metrics}">Metrics</a></li>
-<li><a href="/config">Configuration</a></li>
-<li><a href="/-/healthy">Health</a></li>
-<li><a href="/-/ready">Readiness</a></li>
-</ul>
-</body>
-</html>
-"#
-    )
+use super::body::Body;
+use super::routes::{answer, line};
+use super::site::{Inquiry, Site};
+use crate::status::{self, Question, SECURITY_POLICY, Status};
+
+const HTML: &str = "text/html; charset=utf-8";
+const JSON: &str = "application/json";
+
+/// `/` for people.
+pub(super) async fn page(site: &Site, query: &str) -> Response<Body> {
+    let question = Question::from_query(query);
+    let Some(status) = ask(site, question.clone()).await else {
+        return busy();
+    };
+    let page = status::page(&status, &question, &site.telemetry_path);
+    let mut response = answer(StatusCode::OK, HTML, page);
+    let headers = response.headers_mut();
+    let policy = HeaderValue::from_str(&SECURITY_POLICY);
+    headers.insert(CONTENT_SECURITY_POLICY, policy.expect("it is ASCII"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
 }
 
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for char in text.chars() {
-        match char {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            _ => out.push(char),
+/// `/api/v1/status` for programs.
+pub(super) async fn json(site: &Site, query: &str) -> Response<Body> {
+    match ask(site, Question::from_query(query)).await {
+        Some(status) => {
+            let json =
+                serde_json::to_vec(&status).expect("it has no map with keys that are no text");
+            answer(StatusCode::OK, JSON, bytes::Bytes::from(json))
         }
+        None => busy(),
     }
-    out
+}
+
+/// Waits in no long line: answers are made one at a time.
+async fn ask(site: &Site, question: Question) -> Option<Status> {
+    let (reply, answered) = oneshot::channel();
+    site.inquiries.try_send(Inquiry { question, reply }).ok()?;
+    answered.await.ok()
+}
+
+fn busy() -> Response<Body> {
+    line(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "too many ask how everything stands; try again",
+    )
 }

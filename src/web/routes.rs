@@ -16,7 +16,6 @@ use super::page;
 use super::site::{Reload, Site};
 
 const TEXT: &str = "text/plain; charset=utf-8";
-const HTML: &str = "text/html; charset=utf-8";
 
 /// Answers a request on the terms in force. Its body is never read.
 pub(super) async fn respond<B>(site: &Site, request: &Request<B>) -> Response<Body> {
@@ -39,9 +38,11 @@ async fn answered<B>(site: &Site, request: &Request<B>) -> Response<Body> {
     const HEAD: &Method = &Method::HEAD;
     const POST: &Method = &Method::POST;
     let metrics = site.telemetry_path.as_str();
+    let query = request.uri().query().unwrap_or_default();
     match (request.method(), request.uri().path()) {
         (GET | HEAD, path) if path == metrics => scrape(site, request.headers()),
-        (GET | HEAD, "/") => answer(StatusCode::OK, HTML, page::landing(site)),
+        (GET | HEAD, "/") => page::page(site, query).await,
+        (GET | HEAD, "/api/v1/status") => page::json(site, query).await,
         (GET | HEAD, "/-/healthy") => healthy(site),
         (GET | HEAD, "/-/ready") => ready(site),
         (GET | HEAD, "/config") => answer(StatusCode::OK, TEXT, Bytes::clone(&site.config.load())),
@@ -51,7 +52,9 @@ async fn answered<B>(site: &Site, request: &Request<B>) -> Response<Body> {
             Some(_) if origin::is_foreign(request) => line(StatusCode::FORBIDDEN, CROSS_SITE),
             Some(orders) => reload(orders).await,
         },
-        (_, "/" | "/-/healthy" | "/-/ready" | "/config") => not_allowed("GET, HEAD"),
+        (_, "/" | "/api/v1/status" | "/-/healthy" | "/-/ready" | "/config") => {
+            not_allowed("GET, HEAD")
+        }
         (_, path) if path == metrics => not_allowed("GET, HEAD"),
         _ => line(StatusCode::NOT_FOUND, "not found"),
     }
@@ -133,12 +136,16 @@ fn not_allowed(allowed: &'static str) -> Response<Body> {
     response
 }
 
-fn line(status: StatusCode, text: &str) -> Response<Body> {
+pub(super) fn line(status: StatusCode, text: &str) -> Response<Body> {
     answer(status, TEXT, format!("{text}\n"))
 }
 
 /// Every page shows a state that is old the next moment, so nothing is to be stored on the way.
-fn answer(status: StatusCode, content_type: &'static str, body: impl Into<Body>) -> Response<Body> {
+pub(super) fn answer(
+    status: StatusCode,
+    content_type: &'static str,
+    body: impl Into<Body>,
+) -> Response<Body> {
     let body = body.into();
     // hyper would add the length by itself, but not to the answer of a HEAD.
     let length = HeaderValue::from(body.len());

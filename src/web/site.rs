@@ -10,18 +10,28 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use crate::clock::Clock;
 use crate::health::Health;
 use crate::metrics::Exposition;
+use crate::status::{Question, Status};
 
 use super::{Guard, Limits};
 
 /// A wish to reload the configuration; the answer goes back with the reason when it failed.
 pub type Reload = oneshot::Sender<Result<(), String>>;
 
+/// A question how everything stands.
+#[derive(Debug)]
+pub struct Inquiry {
+    /// Which targets.
+    pub question: Question,
+    /// Where the answer goes.
+    pub reply: oneshot::Sender<Status>,
+}
+
 /// Everything that requests read.
 pub struct Site {
     /// Where metrics are; begins with a slash.
     pub telemetry_path: String,
-    /// Shown on the landing page.
-    pub version: &'static str,
+    /// Where it is asked how everything stands.
+    pub inquiries: mpsc::Sender<Inquiry>,
     /// The metrics.
     pub exposition: Arc<Exposition>,
     /// For probes.

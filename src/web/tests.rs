@@ -17,6 +17,7 @@ use super::*;
 use crate::clock::{Clock, Moment};
 use crate::health::Health;
 use crate::metrics::{Board, BuildInfo, Exposition, TargetInfo, Telemetry};
+use crate::status::{Snapshot, Status};
 use crate::usage::{App, Target};
 
 /// Long enough for any machine; only a failing test waits for it.
@@ -47,7 +48,7 @@ pub(super) fn site() -> Site {
     let telemetry = Arc::new(Telemetry::new(build(), &[]));
     Site {
         telemetry_path: "/metrics".to_owned(),
-        version: "0.0.0 <test>",
+        inquiries: desk(),
         exposition: Arc::new(Exposition::new(telemetry)),
         health: Arc::new(Health::new(Duration::ZERO)),
         config: Arc::new(ArcSwap::from_pointee("poll_interval: 1m\n".into())),
@@ -60,6 +61,18 @@ pub(super) fn site() -> Site {
         },
         clock: Arc::new(Standing(Duration::ZERO)),
     }
+}
+
+/// Says that there is nothing.
+fn desk() -> mpsc::Sender<Inquiry> {
+    let (inquiries, mut asked) = mpsc::channel(1);
+    std::thread::spawn(move || {
+        while let Some(Inquiry { question, reply }) = asked.blocking_recv() {
+            let status = Status::answer(&question, Snapshot::default(), "0.0.0", 0);
+            drop(reply.send(status));
+        }
+    });
+    inquiries
 }
 
 /// A site whose metrics are larger than all socket buffers on the way.
@@ -189,7 +202,9 @@ impl Answer {
 fn every_path_has_its_answer() {
     let server = Server::start(site());
     for (request, status, body) in [
-        ("GET /", 200, "0.0.0 &lt;test&gt;"),
+        ("GET /", 200, "version 0.0.0"),
+        ("GET /?search=nothing", 200, "“nothing”"),
+        ("GET /api/v1/status", 200, "\"targets\":[]"),
         ("GET /metrics", 200, "trtc_exporter_build_info"),
         ("GET /metrics?name=x", 200, "trtc_exporter_build_info"),
         ("GET /-/healthy", 200, "healthy\n"),
@@ -218,7 +233,14 @@ fn every_path_has_its_answer() {
 #[test]
 fn head_is_get_without_the_body() {
     let server = Server::start(site());
-    for path in ["/", "/config", "/-/healthy", "/-/ready", "/nothing"] {
+    for path in [
+        "/",
+        "/api/v1/status",
+        "/config",
+        "/-/healthy",
+        "/-/ready",
+        "/nothing",
+    ] {
         let (get, head) = (server.get(path), server.ask(&format!("HEAD {path}"), ""));
         assert_eq!(head.status, get.status);
         assert!(head.body.is_empty());

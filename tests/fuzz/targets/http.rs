@@ -257,7 +257,7 @@ fn site(reload: mpsc::Sender<Reload>) -> Site {
     Board::new((0..20).map(target).collect(), Arc::clone(&exposition)).publish();
     Site {
         telemetry_path: "/metrics".to_owned(),
-        version: "0.0.0",
+        inquiries: tokio::sync::mpsc::channel(1).0,
         exposition,
         health: Arc::new(Health::new(Duration::ZERO)),
         config: Arc::new(ArcSwap::from_pointee("poll_interval: 1m\n".into())),
