@@ -25,6 +25,7 @@ mod shard;
 mod shutdown;
 mod skew;
 mod socket;
+mod status;
 mod torture;
 mod upstream;
 mod wait;

@@ -239,6 +239,9 @@ async fn a_disk_that_does_not_return_is_told_and_keeps_no_scrape_waiting() {
     );
     let scrape = exporter.scrape().await;
     assert!(scrape.samples("trtc_usage_day_seconds").count() > 0);
+    let (code, page) = exporter.get("/").await;
+    assert_eq!(code, 200);
+    assert!(page.contains("The poll loop does not answer"), "{page}");
 
     let_the_key_be_read(&home);
     for _ in 0..1000 {

@@ -1,5 +1,6 @@
 """What was rendered, by the file's name: helm-VALUES and kustomize-OVERLAY."""
 
+import functools
 import os
 import pathlib
 
@@ -10,8 +11,9 @@ PROGRAM = os.environ["PROGRAM"]
 NAMES = sorted(path.stem for path in pathlib.Path(os.environ["RENDERED"]).glob("*.yaml"))
 
 
+@functools.cache
 def manifests(name):
-    """All manifests of one rendering, each of them something."""
+    """All manifests of one rendering, each of them something. They are read once, so nobody may change them."""
     text = (pathlib.Path(os.environ["RENDERED"]) / f"{name}.yaml").read_text()
     return [manifest for manifest in yaml.safe_load_all(text) if manifest is not None]
 

@@ -85,6 +85,14 @@ class Monitors(unittest.TestCase):
                 self.assertEqual(relabeling["sourceLabels"], ["__meta_kubernetes_namespace", "__meta_kubernetes_pod_name"])
 
 
+    def test_an_endpoint_can_be_told_how_to_get_in(self):
+        (monitor,) = of_kind("helm-protected", "ServiceMonitor")
+        (endpoint,) = monitor["spec"]["endpoints"]
+        self.assertEqual(endpoint["scheme"], "https")
+        self.assertLessEqual({"port", "relabelings", "tlsConfig", "basicAuth"}, endpoint.keys())
+        self.assertIn("--web.config.file=/run/secrets/web/web.yml", exporter("helm-protected")["args"])
+
+
 class Changes(unittest.TestCase):
     def test_the_readme_s_values_are_what_it_says(self):
         kinds = {each["kind"] for each in manifests("helm-readme")}
@@ -113,3 +121,7 @@ class Changes(unittest.TestCase):
     def test_flags_are_handed_on(self):
         for flag in ["--log.level=warn", "--log.format=json", "--web.enable-lifecycle", "--web.max-requests=10"]:
             self.assertIn(flag, exporter("helm-everything")["args"])
+
+    def test_the_environment_is_handed_on(self):
+        self.assertEqual(exporter("helm-everything")["env"], [{"name": "HTTPS_PROXY", "value": "http://192.0.2.7:3128"}])
+        self.assertEqual(len(exporter("helm-sharded")["env"]), 3)

@@ -13,6 +13,7 @@ import yaml
 from manifests import NAMES, PROGRAM, ROOT, exporter, manifests, of_kind, pod, workload
 
 KEYS = "/run/secrets/trtc"
+WEB = "/run/secrets/web"
 
 
 def configuration(name):
@@ -34,8 +35,8 @@ def secret_files(settings):
 
 def named_ports(name):
     """By which names the rest of a rendering speaks of the exporter's port."""
-    for probe in ["livenessProbe", "readinessProbe"]:
-        if probe in exporter(name):
+    for probe in ["startupProbe", "livenessProbe", "readinessProbe"]:
+        if "httpGet" in exporter(name).get(probe, {}):
             yield exporter(name)[probe]["httpGet"]["port"]
     for service in of_kind(name, "Service"):
         yield from (port["targetPort"] for port in service["spec"]["ports"])
@@ -76,7 +77,7 @@ class Security(unittest.TestCase):
         for name in NAMES:
             with self.subTest(name=name):
                 self.assertEqual(of_kind(name, "Secret"), [])
-                self.assertNotIn("secretKeyRef", str(manifests(name)))
+                self.assertNotIn("secretKeyRef", str(workload(name)))
                 for volume in pod(name)["volumes"]:
                     if "secret" in volume:
                         self.assertEqual(volume["secret"]["defaultMode"], 0o440)
@@ -122,18 +123,35 @@ class Wiring(unittest.TestCase):
                     self.assertEqual(monitor["spec"]["endpoints"][0]["port"], of_service["name"])
 
     def test_probes_ask_what_they_are_for(self):
-        for name in NAMES:
+        for name in set(NAMES) - {"helm-protected"}:
             with self.subTest(name=name):
                 self.assertEqual(exporter(name)["livenessProbe"]["httpGet"]["path"], "/-/healthy")
                 if workload(name)["kind"] == "StatefulSet":
+                    self.assertEqual(exporter(name)["startupProbe"]["httpGet"]["path"], "/-/healthy")
                     self.assertEqual(exporter(name)["readinessProbe"]["httpGet"]["path"], "/-/ready")
+
+    def test_probes_need_no_password(self):
+        for probe in ["startupProbe", "livenessProbe", "readinessProbe"]:
+            asks = exporter("helm-protected")[probe]
+            self.assertNotIn("httpGet", asks)
+            self.assertEqual(asks["exec"], {"command": ["/trtc-exporter", "healthcheck"]})
+            # It takes up to 3 seconds to find that nobody answers.
+            self.assertGreater(asks["timeoutSeconds"], 3)
+
+    def test_a_large_state_has_minutes_to_be_opened(self):
+        for name in NAMES:
+            if workload(name)["kind"] == "StatefulSet":
+                with self.subTest(name=name):
+                    startup = exporter(name)["startupProbe"]
+                    self.assertGreaterEqual(startup["periodSeconds"] * startup["failureThreshold"], 300)
 
     def test_an_app_s_readiness_does_not_hang_on_the_exporter_s(self):
         self.assertNotIn("readinessProbe", exporter("kustomize-sidecar"))
 
     def test_there_are_as_many_shards_as_pods(self):
         shards = {name: {each["name"]: each for each in exporter(name).get("env", [])} for name in NAMES}
-        self.assertEqual({name for name in NAMES if shards[name]}, {"helm-sharded", "kustomize-sharded"})
+        sharded = {name for name in NAMES if any(variable.startswith("TRTC_EXPORTER_SHARD") for variable in shards[name])}
+        self.assertEqual(sharded, {"helm-sharded", "kustomize-sharded"})
         for name in ["helm-sharded", "kustomize-sharded"]:
             with self.subTest(name=name):
                 replicas = workload(name)["spec"]["replicas"]
@@ -183,6 +201,8 @@ def checked(name, text):
             (keys / os.path.basename(path)).write_text("fake-key-of-a-test\n")
             (keys / os.path.basename(path)).chmod(0o600)
         (pathlib.Path(folder) / "trtc-exporter.yml").write_text(text.replace(KEYS, str(keys)))
-        arguments = [each.replace("/etc/trtc-exporter", folder) for each in exporter(name)["args"]]
+        if WEB in {mount["mountPath"] for mount in exporter(name)["volumeMounts"]}:
+            (pathlib.Path(folder) / "web.yml").write_text("rate_limit: { interval: 1s, burst: 10 }\n")
+        arguments = [each.replace("/etc/trtc-exporter", folder).replace(WEB, folder) for each in exporter(name)["args"]]
         shard = {each["name"]: each.get("value", "0") for each in exporter(name).get("env", [])}
         return subprocess.run([PROGRAM, *arguments, "--config.check"], env=shard, capture_output=True, text=True, timeout=30)

@@ -53,4 +53,19 @@ relabelings:
   - sourceLabels: [__meta_kubernetes_namespace, __meta_kubernetes_pod_name]
     separator: /
     targetLabel: instance
+{{- with .endpoint }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* What a probe does: asks at the path, or without HTTP where that may want a password or a certificate. */}}
+{{- define "trtc-exporter.probe" -}}
+{{- if .web.existingSecret -}}
+exec:
+  command: [/trtc-exporter, healthcheck]
+{{- else -}}
+httpGet:
+  path: {{ .path }}
+  port: http
+{{- end -}}
 {{- end -}}
