@@ -3,6 +3,7 @@
 
 mod command;
 mod flags;
+mod paper;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -73,6 +74,8 @@ pub enum Call {
         /// Where it listens.
         listens_on: ListenAddress,
     },
+    /// Print this, made of the command line itself.
+    Print(String),
 }
 
 /// Where the configuration comes from.
@@ -126,6 +129,8 @@ fn invocation(flags: flags::Flags, matches: &ArgMatches) -> Result<Invocation, S
         ..web
     };
     let call = match command {
+        Some(flags::Subcommand::Completions { shell }) => Call::Print(paper::completions(shell)),
+        Some(flags::Subcommand::Man) => Call::Print(paper::manual()),
         None => Call::Run {
             check: source.check,
             shard: Shard::new(source.shard_index, source.shard_count)

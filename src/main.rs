@@ -1,6 +1,7 @@
 //! The door of the program: from the command line to an exit code.
 
 use std::fmt::Display;
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -40,6 +41,9 @@ fn main() -> ExitCode {
         let source = Source::Given { source, shard };
         return check(&source, web.config_file.as_deref());
     }
+    if let Call::Print(text) = &call {
+        return print(text);
+    }
     let passed = passed_sockets(&call);
     let result = log::init(log.level, log.format, Arc::clone(&clock))
         .map_err(AppError::Log)
@@ -75,7 +79,9 @@ fn passed_sockets(call: &Call) -> Option<PassedSockets> {
         Call::Run { web, .. } | Call::Demo { web, .. } => {
             web.systemd_socket.then(PassedSockets::take)
         }
-        Call::Simulate { .. } | Call::Healthcheck { .. } | Call::Backfill(_) => None,
+        Call::Simulate { .. } | Call::Healthcheck { .. } | Call::Backfill(_) | Call::Print(_) => {
+            None
+        }
     }
 }
 
@@ -120,6 +126,7 @@ async fn run(
         } => demo::simulate(&listen_address, &simulator, clock).await,
         Call::Backfill(order) => Ok(backfill::run(order, clock).await?),
         Call::Healthcheck { listens_on } => Ok(healthcheck::check(&listens_on).await?),
+        Call::Print(_) => Ok(()),
     }
 }
 
@@ -146,6 +153,17 @@ fn check(source: &Source, web_config: Option<&Path>) -> ExitCode {
     }
     println!("The configuration is valid.");
     ExitCode::SUCCESS
+}
+
+/// Whoever reads may have read enough, as `head` does: that is no failure.
+fn print(text: &str) -> ExitCode {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            complain(&error);
+            ExitCode::from(FAILURE)
+        }
+        _ => ExitCode::SUCCESS,
+    }
 }
 
 #[expect(

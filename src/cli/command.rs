@@ -44,6 +44,7 @@ pub(super) fn command() -> Command {
 fn is_of_use(subcommand: &str, arg: &Arg) -> bool {
     match (subcommand, arg.get_help_heading()) {
         (_, None) => true,
+        ("completions" | "man", Some(_)) => false,
         ("demo", Some(heading)) => heading != CONFIGURATION,
         ("simulate", Some(heading)) => heading == LOG,
         ("backfill", Some(heading)) if heading == LOG => true,

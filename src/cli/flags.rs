@@ -66,6 +66,14 @@ pub(super) enum Subcommand {
     /// Ask the exporter that listens on the first --web.listen-address whether it is healthy: exit with 0, or say why
     /// not and exit with 1
     Healthcheck,
+    /// Print what makes a shell complete this command line, as in
+    /// `trtc-exporter completions bash >/etc/bash_completion.d/trtc-exporter`
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, as in `trtc-exporter man | man -l -`
+    Man,
 }
 
 pub(super) const CONFIGURATION: &str = "Configuration";

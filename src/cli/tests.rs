@@ -70,6 +70,24 @@ fn help_is_as_recorded() {
 }
 
 #[test]
+fn completions_and_the_manual_know_every_flag_and_subcommand() {
+    let of = |shell| vec!["completions", shell];
+    for arguments in [of("bash"), of("zsh"), of("fish"), of("elvish"), vec!["man"]] {
+        let Call::Print(text) = parsed(&arguments).call else {
+            panic!("{arguments:?} prints nothing");
+        };
+        for known in [
+            "web.config.file",
+            "storage.retention",
+            "backfill",
+            "healthcheck",
+        ] {
+            assert!(text.contains(known), "{arguments:?}: {known}");
+        }
+    }
+}
+
+#[test]
 fn version_names_everything_about_the_build() {
     let shown = refused(&["--version"]);
     assert_eq!(shown.exit_code(), 0);
@@ -411,6 +429,11 @@ fn usage_errors_say_what_is_wrong() {
             &["--storage.path=x", "healthcheck"],
             "--storage.path cannot be used with `healthcheck`",
         ),
+        (
+            &["man", "--web.listen-address=:1"],
+            "--web.listen-address cannot be used with `man`",
+        ),
+        (&["completions", "cmd"], "possible values: bash"),
         (&["--secret-key=fake"], "unexpected argument"),
         (&["backwards"], "unrecognized subcommand"),
     ] {
