@@ -58,6 +58,7 @@ fn the_core_is_pure() {
     let core = [
         "usage",
         "history",
+        "status",
         "collect/quota.rs",
         "collect/schedule.rs",
         "collect/lane.rs",

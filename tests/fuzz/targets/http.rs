@@ -254,7 +254,9 @@ fn site(reload: mpsc::Sender<Reload>) -> Site {
         },
         app_name: Some("a name".to_owned()),
     };
-    Board::new((0..20).map(target).collect(), Arc::clone(&exposition)).publish();
+    let mut board = Board::new(Arc::clone(&exposition));
+    board.list((0..20).map(target).collect());
+    board.publish();
     Site {
         telemetry_path: "/metrics".to_owned(),
         inquiries: tokio::sync::mpsc::channel(1).0,
