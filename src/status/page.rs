@@ -195,14 +195,23 @@ fn day_and_time(plot: &Plot) -> String {
 }
 
 fn figures(target: &TargetStatus, now: i64) -> Markup {
-    let sum =
-        |of: fn(&MediaStatus) -> f64| -> String { minutes(target.media.iter().map(of).sum()) };
+    let sum = |of: fn(&MediaStatus) -> f64| minutes(together(&target.media, of));
     html! {
         dt { "Today" } dd { (sum(|media| media.today_seconds)) " min" }
         dt { "Yesterday" } dd { (sum(|media| media.yesterday_seconds)) " min" }
         dt { "Newest bucket" }
         dd { @match target.bucket { Some(at) => (ago(now - at)), None => "–" } }
     }
+}
+
+/// All media together. The old counter covers the same usage once more, so it counts only where it is alone.
+fn together(media: &[MediaStatus], of: fn(&MediaStatus) -> f64) -> f64 {
+    let (old, others): (Vec<&MediaStatus>, Vec<&MediaStatus>) = media
+        .iter()
+        .partition(|media| media.media == Media::AudioVideo.as_str());
+    let sum = |media: Vec<&MediaStatus>| media.into_iter().map(of).sum::<f64>();
+    let others = sum(others);
+    if others > 0.0 { others } else { sum(old) }
 }
 
 fn nothing(status: &Status, question: &Question) -> Markup {
@@ -350,6 +359,20 @@ mod tests {
         assert!(first.contains("page 1 of 25"));
         let found = shown(targets, &Question::from_query("search=1100"));
         assert!(found.contains("1100") && !found.contains("1499"));
+    }
+
+    #[test]
+    fn the_old_counter_is_never_added_to_the_others() {
+        let media = |media: Media, today_seconds| MediaStatus {
+            media: media.as_str(),
+            total_seconds: 0.0,
+            today_seconds,
+            yesterday_seconds: 0.0,
+        };
+        for (audio, old, sum) in [(60.0, 90.0, 60.0), (0.0, 90.0, 90.0), (60.0, 0.0, 60.0)] {
+            let all = [media(Media::Audio, audio), media(Media::AudioVideo, old)];
+            assert_eq!(together(&all, |media| media.today_seconds), sum);
+        }
     }
 
     #[test]

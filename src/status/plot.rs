@@ -58,9 +58,14 @@ impl Plot {
                 seconds,
             })
         };
+        let mut media: Vec<Stack> = stacks.into_iter().filter_map(used).collect();
+        // The old counter covers the same usage once more.
+        if media.len() > 1 {
+            media.retain(|stack| stack.media != Media::AudioVideo.as_str());
+        }
         Self {
             begin,
-            media: stacks.into_iter().filter_map(used).collect(),
+            media,
             known,
         }
     }
@@ -176,6 +181,24 @@ mod tests {
                 ),
             ]
         );
+    }
+
+    #[test]
+    fn the_old_counter_is_drawn_only_by_itself() {
+        let date: Date = "2024-02-29".parse().expect("a date");
+        let column = |media, seconds: u64| Column {
+            media,
+            opened: true,
+            words_ms: vec![seconds * 1000],
+            entered_ms: vec![0],
+        };
+        for (audio, shown) in [(5, "audio"), (0, "audio_video")] {
+            let columns = vec![column(Media::Audio, audio), column(Media::AudioVideo, 7)];
+            let day = Day::from_parts(None, vec![0], vec![true], columns).expect("a day");
+            let plot = Plot::of(&BTreeMap::from([(date, day)]), date.midnight().unix());
+            let media: Vec<&str> = plot.media.iter().map(|stack| stack.media).collect();
+            assert_eq!(media, [shown]);
+        }
     }
 
     #[test]
