@@ -2,6 +2,7 @@
 //! nothing.
 
 mod command;
+mod first_steps;
 mod flags;
 mod paper;
 
@@ -18,6 +19,7 @@ use crate::config::Shard;
 use crate::push::Destination;
 use crate::web::ListenAddress;
 
+pub use first_steps::first_steps;
 pub use flags::{LogFlags, SimulatorFlags, WebFlags};
 
 /// What was called for.

@@ -12,6 +12,7 @@ use tracing::error;
 use trtc_exporter::app::{self, AppError, Source};
 use trtc_exporter::cli::{self, Call, Invocation};
 use trtc_exporter::clock::{Clock, ScriptedClock, SystemClock};
+use trtc_exporter::config::ConfigError;
 use trtc_exporter::error::with_causes;
 use trtc_exporter::threads::Threads;
 use trtc_exporter::web::PassedSockets;
@@ -55,7 +56,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(AppError::Config(problems)) => {
-            complain(&problems);
+            tell(&problems);
             ExitCode::from(UNUSABLE_CONFIGURATION)
         }
         Err(AppError::Backfill(error)) if error.is_of_usage() => {
@@ -143,7 +144,7 @@ fn check(source: &Source, web_config: Option<&Path>) -> ExitCode {
                 }
             }
             Err(problems) => {
-                complain(&problems);
+                tell(&problems);
                 is_valid = false;
             }
         }
@@ -153,6 +154,14 @@ fn check(source: &Source, web_config: Option<&Path>) -> ExitCode {
     }
     println!("The configuration is valid.");
     ExitCode::SUCCESS
+}
+
+/// Tells what is wrong with a configuration. Where nothing says what to poll, this is most likely somebody's first call.
+fn tell(problems: &ConfigError) {
+    complain(problems);
+    if let ConfigError::NotFound(file) = problems {
+        complain(&cli::first_steps(file));
+    }
 }
 
 /// Whoever reads may have read enough, as `head` does: that is no failure.

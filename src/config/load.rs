@@ -24,8 +24,7 @@ pub struct Loaded {
 pub enum ConfigError {
     /// There is no such file.
     #[error(
-        "{}: there is no such file; name one by --config.file, or give --sdk-app-id instead of a file, \
-         or try `trtc-exporter demo`, which needs neither",
+        "{}: there is no such file; name one by --config.file, or give --sdk-app-id instead of a file",
         .0.display()
     )]
     NotFound(PathBuf),

@@ -106,6 +106,61 @@ async fn a_missing_file_says_what_else_there_is() {
     );
 }
 
+/// Whoever has nothing yet is told every way to go on, the one that needs nothing first; and what is told works.
+#[tokio::test]
+async fn a_first_call_says_what_to_type_next() {
+    let home = Home::new();
+    let (code, _, said) = run(command().current_dir(home.path())).await;
+    assert_eq!(code, Some(2), "{said}");
+    let mut rest = &*said;
+    for next in [
+        "trtc-exporter.yml: there is no such file",
+        "\n  trtc-exporter demo\n",
+        "\n  export TENCENTCLOUD_SECRET_ID=",
+        "\n  export TENCENTCLOUD_SECRET_KEY=",
+        "\n  trtc-exporter --sdk-app-id=",
+        "\n  accounts:\n",
+        "\n  trtc-exporter --config.file=trtc-exporter.yml --config.check\n",
+    ] {
+        let (_, after) = rest
+            .split_once(next)
+            .unwrap_or_else(|| panic!("{next} in {said}"));
+        rest = after;
+    }
+
+    let yaml: String = said
+        .lines()
+        .skip_while(|line| *line != "  accounts:")
+        .take_while(|line| !line.is_empty())
+        .map(|line| format!("{}\n", line.strip_prefix("  ").unwrap_or(line)))
+        .collect();
+    home.write("trtc-exporter.yml", &yaml);
+    for secret in ["secret-id", "secret-key"] {
+        home.write(secret, "FAKE");
+    }
+    let (code, said) = check(&home.config()).await;
+    assert_eq!(code, Some(0), "{yaml}{said}");
+}
+
+#[tokio::test]
+async fn a_missing_web_configuration_is_nobodys_first_call() {
+    let home = Home::new();
+    home.write(
+        "trtc-exporter.yml",
+        "accounts:\n  - name: a\n    apps: [{ sdk_app_id: 1400000001 }]\n",
+    );
+    let (code, _, said) = run(command()
+        .arg(flag("--config.file", &home.config()))
+        .arg("--config.check")
+        .arg("--web.config.file=/nowhere/web.yml"))
+    .await;
+    assert_eq!(code, Some(2), "{said}");
+    assert!(
+        said.contains("/nowhere/web.yml") && !said.contains("demo"),
+        "{said}"
+    );
+}
+
 #[tokio::test]
 async fn a_good_file_is_valid() {
     let home = Home::new();
