@@ -8,6 +8,16 @@ use super::flags::{CONFIGURATION, Flags, LOG};
 use crate::build_info;
 
 const AFTER_HELP: &str = "\
+Examples:
+  trtc-exporter demo
+      Invented usage at http://localhost:10088/: no account, no file, no network
+  trtc-exporter --sdk-app-id=1400000001
+      One app, with keys from TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY
+  trtc-exporter --config.file=/etc/trtc-exporter.yml --config.check
+      All problems of a configuration at once, each with its line and what would be right
+  trtc-exporter --config.file=/etc/trtc-exporter.yml --storage.path=/var/lib/trtc-exporter
+      The exporter, with counters that go on after a restart
+
 Every flag can also be given by environment: TRTC_EXPORTER_ and the flag's name in upper case with underscores, as in \
 TRTC_EXPORTER_WEB_LISTEN_ADDRESS=:10088; repeatable ones separate their values by commas. A flag wins over the \
 environment. Secrets are never flags: they are named by the configuration file or found in the environment.

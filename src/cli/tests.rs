@@ -88,6 +88,20 @@ fn completions_and_the_manual_know_every_flag_and_subcommand() {
 }
 
 #[test]
+fn examples_of_the_help_are_good_calls() {
+    let help = refused(&["--help"]).to_string();
+    let examples = help
+        .lines()
+        .filter_map(|line| line.strip_prefix("  trtc-exporter "));
+    let mut count = 0;
+    for example in examples {
+        parsed(&example.split_whitespace().collect::<Vec<_>>());
+        count += 1;
+    }
+    assert_eq!(count, 4, "{help}");
+}
+
+#[test]
 fn version_names_everything_about_the_build() {
     let shown = refused(&["--version"]);
     assert_eq!(shown.exit_code(), 0);
