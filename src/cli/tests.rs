@@ -84,6 +84,9 @@ fn completions_and_the_manual_know_every_flag_and_subcommand() {
         ] {
             assert!(text.contains(known), "{arguments:?}: {known}");
         }
+        for hidden in ["clock.script", "trtc-exporter-demo(1)"] {
+            assert!(!text.contains(hidden), "{arguments:?}: {hidden}");
+        }
     }
 }
 
