@@ -1,6 +1,5 @@
 //! The promise: the counter's increase is what the upstream's own figures grew by, whatever happens on the way.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,7 +30,7 @@ struct Stage {
 impl Stage {
     async fn set(model: Model) -> Self {
         let home = Home::new();
-        let clock = Arc::new(ScriptedClock::following(script(&home)));
+        let clock = Arc::new(ScriptedClock::following(home.clock_script()));
         let first = Date::of(clock.now().utc).minus_days(30);
         let upstream = simulator_with(model, Arc::clone(&clock) as Arc<dyn Clock>).await;
         home.configure(&upstream, &[APP], "total: false");
@@ -53,7 +52,7 @@ impl Stage {
         let flags = [
             flag("--config.file", &self.home.config()),
             flag("--storage.path", &self.home.state()),
-            flag("--clock.script", &script(&self.home)),
+            flag("--clock.script", &self.home.clock_script()),
         ];
         self.exporter = Some(Exporter::start(flags).await);
     }
@@ -68,9 +67,7 @@ impl Stage {
 
     fn advance(&mut self, minutes: u32) {
         self.ahead += minutes * MINUTE;
-        let fresh = self.home.path().join("clock.new");
-        std::fs::write(&fresh, self.ahead.to_string()).expect("writable");
-        std::fs::rename(fresh, script(&self.home)).expect("ours");
+        self.home.set_clock(self.ahead, 0);
     }
 
     /// What the upstream says of the app, over all dates that it answers for and all media.
@@ -131,10 +128,6 @@ impl Stage {
         all_dates_entered
             && scrape.sum("trtc_usage_day_seconds", "") == self.shown_in(today.pred(), today)
     }
-}
-
-fn script(home: &Home) -> PathBuf {
-    home.path().join("clock")
 }
 
 fn counter(scrape: &Scrape) -> f64 {
@@ -229,7 +222,7 @@ async fn without_state_it_works_and_says_what_that_costs() {
     let flags = [
         flag("--config.file", &stage.home.config()),
         "--storage.path=".to_owned(),
-        flag("--clock.script", &script(&stage.home)),
+        flag("--clock.script", &stage.home.clock_script()),
     ];
     stage.exporter = Some(Exporter::start(flags).await);
     stage.agree().await;

@@ -4,6 +4,18 @@ use std::sync::OnceLock;
 
 use reqwest::{Client, RequestBuilder, Response};
 
+/// Every path that is answered, and one that is not.
+pub(crate) const PATHS: [&str; 8] = [
+    "/",
+    "/api/v1/status",
+    "/metrics",
+    "/config",
+    "/-/healthy",
+    "/-/ready",
+    "/-/reload",
+    "/nothing",
+];
+
 pub(crate) fn client() -> &'static Client {
     static CLIENT: OnceLock<Client> = OnceLock::new();
     CLIENT.get_or_init(|| {

@@ -18,7 +18,7 @@ use trtc_exporter::secret::Secret;
 use trtc_exporter::simulator::{Model, SECRET_ID, SECRET_KEY};
 
 use crate::exporter::{Exporter, Running, command, flag, logged, run};
-use crate::http::{client, post};
+use crate::http::{PATHS, client, post};
 use crate::pki::{Authority, Pair};
 use crate::upstream::{Home, simulator};
 use crate::wait::eventually;
@@ -120,14 +120,7 @@ async fn no_output_shows_a_secret() {
     upstream.is_asked().await;
 
     let mut shown = String::new();
-    for path in [
-        "/",
-        "/metrics",
-        "/config",
-        "/-/healthy",
-        "/-/ready",
-        "/nothing",
-    ] {
+    for path in PATHS {
         for password in ["passwordFAKE0004", "otherFAKE0005"] {
             let request = client().get(exporter.url(path));
             let answer = request.basic_auth("anna", Some(password)).send().await;

@@ -1,7 +1,5 @@
 //! A wrong clock: the real program by a clock that a test sets, against an upstream whose clock is right.
 
-use std::path::PathBuf;
-
 use trtc_exporter::simulator::{Fault, Handle, Model};
 
 use crate::exporter::{Exporter, Scrape, flag, logged};
@@ -22,11 +20,11 @@ impl Stage {
     async fn set(seconds: i32) -> Self {
         let upstream = simulator(Model::default()).await;
         let home = Home::at(&upstream, &[1_400_000_001]);
-        set_clock(&home, seconds);
+        home.set_clock(0, seconds);
         let exporter = Exporter::start([
             flag("--config.file", &home.config()),
             flag("--storage.path", &home.state()),
-            flag("--clock.script", &script(&home)),
+            flag("--clock.script", &home.clock_script()),
         ])
         .await;
         Self {
@@ -38,7 +36,7 @@ impl Stage {
 
     /// From now on this machine's clock is so far ahead.
     fn set_clock(&self, seconds: i32) {
-        set_clock(&self.home, seconds);
+        self.home.set_clock(0, seconds);
     }
 
     /// Waits until the metric shows it; the `Date` of an answer is good to a second, and the answer takes a moment.
@@ -56,15 +54,6 @@ impl Stage {
         lines.retain(|line| line.contains(words));
         lines
     }
-}
-
-fn script(home: &Home) -> PathBuf {
-    home.path().join("clock")
-}
-
-fn set_clock(home: &Home, seconds: i32) {
-    home.write("clock.new", &format!("0 {seconds}"));
-    std::fs::rename(home.path().join("clock.new"), script(home)).expect("ours");
 }
 
 fn skew(scrape: &Scrape) -> Option<f64> {

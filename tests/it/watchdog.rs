@@ -204,7 +204,7 @@ async fn with_a_scripted_clock(home: &Home) -> Exporter {
     Exporter::start([
         flag("--config.file", &home.config()),
         flag("--storage.path", &home.state()),
-        flag("--clock.script", &home.path().join("clock")),
+        flag("--clock.script", &home.clock_script()),
     ])
     .await
 }
@@ -212,8 +212,7 @@ async fn with_a_scripted_clock(home: &Home) -> Exporter {
 /// Lets minutes pass until the poll loop does not wake up by that, and returns what probes are told.
 async fn told_of_silence(exporter: &Exporter, home: &Home) -> String {
     for minutes in 1..100 {
-        home.write("clock.new", &(minutes * 61).to_string());
-        fs::rename(home.path().join("clock.new"), home.path().join("clock")).expect("renamed");
+        home.set_clock(minutes * 61, 0);
         let mut told = Vec::new();
         for _ in 0..20 {
             told.push(exporter.get("/-/healthy").await);

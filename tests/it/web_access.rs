@@ -341,15 +341,7 @@ async fn passwords_are_wanted_for_every_path() {
     let stage = Stage::set(&users());
     let exporter = stage.start().await;
     exporter.log().lines();
-    for path in [
-        "/",
-        "/metrics",
-        "/config",
-        "/-/healthy",
-        "/-/ready",
-        "/-/reload",
-        "/nothing",
-    ] {
+    for path in crate::http::PATHS {
         let response = crate::http::get(exporter.url(path))
             .await
             .expect("it answers");

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,8 +57,8 @@ impl Past {
     /// Starts both, hours before the present.
     pub(super) async fn begin_hours_ago(hours: u32) -> Self {
         let home = Home::new();
-        set_script(&home, 0, hours * 60);
-        let clock = Arc::new(ScriptedClock::following(script(&home)));
+        home.set_clock(0, -3600 * hours.cast_signed());
+        let clock = Arc::new(ScriptedClock::following(home.clock_script()));
         let first = Date::of(clock.now().utc).minus_days(30);
         let model = Model {
             spontaneous_spikes: false,
@@ -105,7 +105,7 @@ impl Past {
         let flags = [
             flag("--config.file", &self.home.config()),
             flag("--storage.path", &self.home.state()),
-            flag("--clock.script", &script(&self.home)),
+            flag("--clock.script", &self.home.clock_script()),
             format!("--web.listen-address={}", self.scraped),
         ];
         self.exporter = Some(Exporter::start(flags).await);
@@ -120,7 +120,7 @@ impl Past {
     /// Moves the clock to so many minutes before the present.
     pub(super) fn jump_to(&mut self, minutes_ago: u32) {
         self.ahead = self.behind - minutes_ago;
-        set_script(&self.home, self.ahead, self.behind);
+        self.set_clock();
     }
 
     /// Lets time pass until each of the upstream's dates has been asked for, and takes that for the beginning.
@@ -262,15 +262,9 @@ impl Past {
         let sum = |media| self.upstream.truth(app, media, range.clone());
         INTERACTIVE_TIME.media().map(sum).sum::<u64>() as f64
     }
-}
 
-fn script(home: &Home) -> PathBuf {
-    home.path().join("clock")
-}
-
-fn set_script(home: &Home, minutes_ahead: u32, minutes_behind: u32) {
-    let text = format!("{} -{}", minutes_ahead * 60, minutes_behind * 60);
-    let fresh = home.path().join("clock.new");
-    std::fs::write(&fresh, text).expect("writable");
-    std::fs::rename(fresh, script(home)).expect("ours");
+    fn set_clock(&self) {
+        let behind = self.behind.cast_signed();
+        self.home.set_clock(self.ahead * 60, -60 * behind);
+    }
 }

@@ -1,7 +1,7 @@
 //! Upstream and exporter on a clock that begins hours ago; what was scraped; and the databases that take it in.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,8 +48,8 @@ impl Past {
         more_flags: &[&str],
     ) -> Self {
         let home = Home::new();
-        set_script(&home, 0, hours * 60);
-        let clock = Arc::new(ScriptedClock::following(script(&home)));
+        home.set_clock(0, -3600 * hours.cast_signed());
+        let clock = Arc::new(ScriptedClock::following(home.clock_script()));
         let options = Options {
             model: Model {
                 publication,
@@ -71,7 +71,7 @@ impl Past {
         let flags = [
             flag("--config.file", &home.config()),
             flag("--storage.path", &home.state()),
-            flag("--clock.script", &script(&home)),
+            flag("--clock.script", &home.clock_script()),
         ];
         let more = more_flags.iter().map(|&flag| flag.to_owned());
         let flags: Vec<String> = flags.into_iter().chain(more).collect();
@@ -122,7 +122,7 @@ impl Past {
     /// Days pass in which nobody asks for anything; then the exporter goes on, and sees to its old days.
     pub(super) async fn jump_to_the_present(&mut self) {
         self.ahead = self.behind;
-        set_script(&self.home, self.ahead, self.behind);
+        self.set_clock();
         let now = self.clock.now().utc.timestamp() as f64;
         let polled = |scrape: &Scrape| {
             let succeeded = scrape.samples("trtc_poll_last_success_timestamp_seconds");
@@ -143,7 +143,7 @@ impl Past {
         for _ in 0..minutes / step {
             self.scrape_after_a_poll().await;
             self.ahead += step;
-            set_script(&self.home, self.ahead, self.behind);
+            self.set_clock();
         }
         self.scrape_after_a_poll().await;
     }
@@ -151,13 +151,13 @@ impl Past {
     /// Lets so many minutes pass.
     pub(super) fn pass_minutes(&mut self, minutes: u32) {
         self.ahead += minutes;
-        set_script(&self.home, self.ahead, self.behind);
+        self.set_clock();
     }
 
     /// kill -9 and on, while so many minutes pass.
     pub(super) async fn kill_and_go_on(&mut self, minutes: u32) {
         self.ahead += minutes;
-        set_script(&self.home, self.ahead, self.behind);
+        self.set_clock();
         self.exporter.signal("KILL");
         self.exporter.ended().await;
         self.exporter = Exporter::start(&self.flags).await;
@@ -239,7 +239,7 @@ impl Past {
                 tokio::time::sleep(Duration::from_millis(25)).await;
             }
             self.ahead += 16;
-            set_script(&self.home, self.ahead, self.behind);
+            self.set_clock();
         }
         panic!("it never comes to what the upstream shows");
     }
@@ -276,10 +276,15 @@ impl Past {
     /// Runs it beside the exporter, by the same clock; returns what it logged.
     pub(super) async fn backfill(&self, arguments: &[&str]) -> String {
         let mut command = super::calling(&self.home, arguments);
-        command.arg(flag("--clock.script", &script(&self.home)));
+        command.arg(flag("--clock.script", &self.home.clock_script()));
         let (code, _, said) = run(&mut command).await;
         assert_eq!(code, Some(0), "{said}");
         said
+    }
+
+    fn set_clock(&self) {
+        let behind = self.behind.cast_signed();
+        self.home.set_clock(self.ahead * 60, -60 * behind);
     }
 }
 
@@ -404,15 +409,4 @@ impl Drop for VictoriaMetrics {
         self.child.kill().expect("it can be killed");
         self.child.wait().expect("it is gone");
     }
-}
-
-fn script(home: &Home) -> PathBuf {
-    home.path().join("clock")
-}
-
-fn set_script(home: &Home, minutes_ahead: u32, minutes_behind: u32) {
-    let text = format!("{} -{}", minutes_ahead * 60, minutes_behind * 60);
-    let fresh = home.path().join("clock.new");
-    std::fs::write(&fresh, text).expect("writable");
-    std::fs::rename(fresh, script(home)).expect("ours");
 }
