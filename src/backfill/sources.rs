@@ -13,10 +13,7 @@ use super::{BackfillError, Planned};
 use crate::clock::Clock;
 use crate::history::{KnownDay, Span};
 use crate::store::{self, Archive, Store};
-use crate::usage::{Beginning, Date, Target, final_at};
-
-/// How many dates the upstream answers for, today among them.
-const ANSWERED_DATES: u64 = 31;
+use crate::usage::{ANSWERED_DATES, Beginning, Date, Target, final_at};
 
 /// How often it is looked how far a running exporter is.
 const LOOK: Duration = Duration::from_secs(1);
@@ -110,8 +107,10 @@ impl Sources {
             kept || asked.get(&date).is_some_and(|at| is_final(date, at))
         };
         let today = Date::of(now);
-        let unknown =
-            each(*dates.start(), (*dates.end()).min(today)).filter(|&date| !is_known(date));
+        let unknown = dates
+            .start()
+            .through((*dates.end()).min(today))
+            .filter(|&date| !is_known(date));
         let (within_reach, beyond): (Vec<Date>, Vec<Date>) =
             unknown.partition(|&date| date > today.minus_days(ANSWERED_DATES));
         Ok(Missing {
@@ -203,10 +202,4 @@ impl Sources {
             .as_ref()
             .is_some_and(|(_, folder)| store::is_in_use(folder))
     }
-}
-
-/// Each date from `first` to `last`.
-fn each(first: Date, last: Date) -> impl Iterator<Item = Date> {
-    std::iter::successors(Some(first), |date| Some(date.succ()))
-        .take_while(move |&date| date <= last)
 }

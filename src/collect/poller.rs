@@ -30,13 +30,10 @@ use crate::status::Snapshot;
 use crate::store::{Poll, Saved, Store};
 use crate::tencent::client::SystemRoots;
 use crate::tencent::{CallError, Query};
-use crate::usage::{Answer, Date};
+use crate::usage::{ANSWERED_DATES, Answer, Date};
 
 /// The loop turns at least this often, to be seen alive and to notice a new date or a clock that was set.
 const TURN: Duration = Duration::from_secs(5);
-
-/// The upstream is asked for no date so many days ago or more.
-const ASKED_DAYS: u64 = 31;
 
 /// What the loop can be told.
 #[derive(Debug)]
@@ -424,7 +421,7 @@ impl Poller {
         }
         let store = Arc::clone(&self.tools.store);
         let oldest = self.today.minus_days(self.tools.kept_days);
-        let only_kept = self.today.minus_days(ASKED_DAYS);
+        let only_kept = self.today.minus_days(ANSWERED_DATES);
         let forgetting = tokio::task::spawn_blocking(move || {
             let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
             store.forget_before(oldest)?;

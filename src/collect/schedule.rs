@@ -14,10 +14,7 @@ use super::jitter::Jitter;
 use super::queue::Queue;
 use crate::clock::Moment;
 use crate::tencent::Class;
-use crate::usage::{Date, final_at};
-
-/// How many dates the upstream is asked for, today among them.
-const DATES: u64 = 31;
+use crate::usage::{ANSWERED_DATES, Date, final_at};
 
 /// The sweep reads each date again after about this long.
 const SWEEP: Duration = Duration::from_secs(24 * 3600);
@@ -199,7 +196,9 @@ impl Schedule {
         let state = &mut self.targets[job.target];
         state.known = true;
         state.asked.insert(job.date, asked_at);
-        state.asked.forget_through(self.today.minus_days(DATES));
+        state
+            .asked
+            .forget_through(self.today.minus_days(ANSWERED_DATES));
         self.end_poll(job, now, None);
     }
 
@@ -399,7 +398,7 @@ impl Schedule {
     }
 
     fn sweep_gap(&self) -> Duration {
-        SWEEP / (DATES - 2) as u32
+        SWEEP / (ANSWERED_DATES - 2) as u32
     }
 
     /// Lets an idle target wait for its next polls.
@@ -428,14 +427,14 @@ impl State {
                 .get(*date)
                 .is_some_and(|at| at >= final_at(*date))
         };
-        (2..DATES)
+        (2..ANSWERED_DATES)
             .map(|days| today.minus_days(days))
             .find(|date| !is_final(date))
     }
 
     /// The date before yesterday whose answer is the oldest, if it is due for the sweep.
     fn stalest(&self, today: Date, now: DateTime<Utc>) -> Option<Date> {
-        let oldest = today.minus_days(DATES);
+        let oldest = today.minus_days(ANSWERED_DATES);
         let swept = self
             .asked
             .iter()

@@ -4,10 +4,7 @@ use std::ops::RangeInclusive;
 
 use chrono::{DateTime, Utc};
 
-use crate::usage::{Beginning, Date, TimeKey};
-
-/// Without a wish, history has as many dates as the upstream answers for.
-const DATES: u64 = 31;
+use crate::usage::{ANSWERED_DATES, Beginning, Date, TimeKey};
 
 /// Which dates somebody wants; what is left out follows from the state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,7 +68,8 @@ impl Span {
         let until = seam.map_or(now.plus_seconds(1), |seam| seam.at);
         let last = until.plus_seconds(-1).date();
         let last = wish.end.map_or(last, |end| end.min(last));
-        let first = wish.start.unwrap_or(last.minus_days(DATES - 1));
+        // Without a wish, history has as many dates as the upstream answers for.
+        let first = wish.start.unwrap_or(last.minus_days(ANSWERED_DATES - 1));
         (first <= last).then_some(Self {
             dates: first..=last,
             until: until.min(last.succ().midnight()),

@@ -41,9 +41,7 @@ impl Query {
 
     /// The dates, first to last.
     pub fn dates(&self) -> impl Iterator<Item = Date> {
-        let end = self.end;
-        std::iter::successors(Some(self.start), |date| Some(date.succ()))
-            .take_while(move |&date| date <= end)
+        self.start.through(self.end)
     }
 
     fn from_json(body: &[u8]) -> Result<Self, Refusal> {

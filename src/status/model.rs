@@ -131,14 +131,11 @@ impl Status {
         version: &'static str,
         now: i64,
     ) -> Self {
-        let lanes = snapshot.lanes.clone();
-        let targets_in_all = snapshot.targets.len();
-        let failing = snapshot
-            .targets
-            .iter()
-            .filter(|target| target.error.is_some());
+        let Snapshot { lanes, targets } = snapshot;
+        let targets_in_all = targets.len();
+        let failing = targets.iter().filter(|target| target.error.is_some());
         let targets_failing = failing.count();
-        let (targets, targets_found) = question.choose(snapshot);
+        let (targets, targets_found) = question.choose(targets);
         Self {
             version,
             now,

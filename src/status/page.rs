@@ -4,13 +4,12 @@ use std::sync::LazyLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use chrono::{DateTime, FixedOffset};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
 use super::plot::HEIGHT;
 use super::{Lane, MediaStatus, Plot, Question, Status, TargetStatus};
-use crate::usage::{App, BUCKETS_PER_DAY, Media};
+use crate::usage::{App, BUCKETS_PER_DAY, Media, TimeKey};
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
@@ -277,15 +276,7 @@ fn span(seconds: u64) -> String {
 
 /// `YYYY-MM-DD HH:MM:SS` on a wall in Beijing.
 fn clock(unix: i64) -> String {
-    let beijing = FixedOffset::east_opt(8 * 3600);
-    let at = DateTime::from_timestamp(unix, 0).unwrap_or_default();
-    match beijing {
-        Some(beijing) => at
-            .with_timezone(&beijing)
-            .format("%Y-%m-%d %H:%M:%S")
-            .to_string(),
-        None => at.format("%Y-%m-%d %H:%M:%S").to_string(),
-    }
+    TimeKey::from_unix(unix).to_string()
 }
 
 #[cfg(test)]

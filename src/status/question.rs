@@ -1,6 +1,6 @@
 //! What somebody wants to see.
 
-use super::{Snapshot, TargetStatus};
+use super::TargetStatus;
 
 /// As many targets as fit on a page, and as are read from the store for it.
 pub const PER_PAGE: usize = 20;
@@ -38,8 +38,7 @@ impl Question {
     }
 
     /// The targets asked for, failing ones first, and how many there are on all pages.
-    pub(super) fn choose(&self, snapshot: Snapshot) -> (Vec<TargetStatus>, usize) {
-        let mut found = snapshot.targets;
+    pub(super) fn choose(&self, mut found: Vec<TargetStatus>) -> (Vec<TargetStatus>, usize) {
         found.retain(|target| self.finds(target));
         found.sort_by_key(|target| target.error.is_none());
         let count = found.len();

@@ -53,6 +53,12 @@ impl Date {
         Self(self.0.pred_opt().unwrap_or(NaiveDate::MIN))
     }
 
+    /// This date and those after it, as far as `last`.
+    pub fn through(self, last: Self) -> impl Iterator<Item = Self> {
+        std::iter::successors(Some(self), |date| Some(date.succ()))
+            .take_while(move |&date| date <= last)
+    }
+
     /// How many days later than `earlier` this date is; negative when it is before it.
     pub fn days_since(self, earlier: Self) -> i64 {
         self.0.signed_duration_since(earlier.0).num_days()

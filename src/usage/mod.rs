@@ -16,7 +16,7 @@ pub use beijing::{BUCKET_SECONDS, BUCKETS_PER_DAY, Date, TimeKey};
 pub use day::{Column, Day};
 pub use ledger::{Ledger, Merged, Series, Settling, touched_dates};
 pub use media::Media;
-pub use settle::final_at;
+pub use settle::{ANSWERED_DATES, final_at};
 pub use standing::{Standing, Sums};
 pub use target::{App, Beginning, Target};
 pub use view::{SeriesView, View};

@@ -6,6 +6,9 @@ use super::day::Day;
 use super::ledger::Settling;
 use super::{BUCKET_SECONDS, Date, TimeKey};
 
+/// How many dates the upstream answers for, today among them.
+pub const ANSWERED_DATES: u64 = 31;
+
 /// A date's figures are final at 09:00 Beijing time on the next day: the bill is made from them then.
 const FINAL_AFTER_MIDNIGHT: TimeDelta = TimeDelta::hours(9);
 

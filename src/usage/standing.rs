@@ -4,14 +4,11 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Date, Day, Ledger, Media, SeriesView, View, final_at};
+use super::{ANSWERED_DATES, Date, Day, Ledger, Media, SeriesView, View, final_at};
 
 /// State that is older than this may be a copy that was restored, and its counters lower than they have been seen: a
 /// reset to Prometheus, which would count all of it again. Younger state is the last that was shown.
 const RECENT: TimeDelta = TimeDelta::minutes(10);
-
-/// The upstream answers for no date that is older.
-const ANSWERED_DAYS: u64 = 30;
 
 /// The sums of one date, in ms per media.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,9 +83,9 @@ impl Standing {
             return;
         };
         let today = Date::of(now);
-        let first = Date::of(last_success).max(today.minus_days(ANSWERED_DAYS));
-        self.expected = std::iter::successors(Some(first), |date| Some(date.succ()))
-            .take_while(|&date| date <= today)
+        let first = Date::of(last_success).max(oldest_answered(today));
+        self.expected = first
+            .through(today)
             .filter(|&date| {
                 !asked
                     .iter()
@@ -141,7 +138,7 @@ impl Standing {
     }
 
     fn is_catching_up(&self, today: Date) -> bool {
-        let oldest = today.minus_days(ANSWERED_DAYS);
+        let oldest = oldest_answered(today);
         self.expected.iter().any(|&date| date >= oldest)
     }
 
@@ -172,6 +169,11 @@ impl Standing {
         self.sums.sort_by_key(|sums| std::cmp::Reverse(sums.date));
         self.sums.truncate(3);
     }
+}
+
+/// The upstream answers for no date that is older.
+fn oldest_answered(today: Date) -> Date {
+    today.minus_days(ANSWERED_DATES - 1)
 }
 
 #[cfg(test)]
