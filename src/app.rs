@@ -30,7 +30,7 @@ use crate::metrics::{BuildInfo, Exposition, Telemetry};
 use crate::push::{Destination, Pusher};
 use crate::store::{OpenError, Store};
 use crate::supervisor;
-use crate::tencent::client::SystemRoots;
+use crate::trust::SystemRoots;
 use crate::web::{
     self, Access, BindError, Guard, Limits, ListenAddress, PassedError, PassedSockets, Site,
 };

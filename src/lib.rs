@@ -39,7 +39,8 @@
 //! [`desk`] answers people who ask how everything stands, as [`status`] says and shows it, which is pure.
 //!
 //! Around that way: [`app`] builds all of it and owns signals, reload and the end; [`config`] turns YAML into values and
-//! tells all problems at once, [`web_config`] turns it into the terms on which [`web`] answers; [`simulator`] is the
+//! tells all problems at once, [`web_config`] turns it into the terms on which [`web`] answers; [`trust`] knows the system's
+//! certificate authorities; [`simulator`] is the
 //! upstream in process, for [`demo`] and for tests. Whether the program is alive is kept by [`health`], told to systemd by
 //! [`supervisor`] and asked for by [`healthcheck`].
 
@@ -69,6 +70,7 @@ pub mod store;
 pub mod supervisor;
 pub mod tencent;
 pub mod threads;
+pub mod trust;
 pub mod usage;
 pub mod web;
 pub mod web_config;

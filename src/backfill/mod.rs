@@ -21,7 +21,8 @@ use crate::clock::Clock;
 use crate::collect;
 use crate::config::{self, Config, ConfigError};
 use crate::history::{Format, Span, Text, Wish, series};
-use crate::tencent::client::{Client, SystemRoots};
+use crate::tencent::client::Client;
+use crate::trust::SystemRoots;
 use crate::usage::Target;
 
 pub use error::BackfillError;

@@ -28,8 +28,8 @@ use crate::health::Health;
 use crate::metrics::{Board, Exposition, Telemetry};
 use crate::status::Snapshot;
 use crate::store::{Poll, Saved, Store};
-use crate::tencent::client::SystemRoots;
 use crate::tencent::{CallError, Query};
+use crate::trust::SystemRoots;
 use crate::usage::{ANSWERED_DATES, Answer, Date};
 
 /// The loop turns at least this often, to be seen alive and to notice a new date or a clock that was set.

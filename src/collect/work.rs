@@ -14,8 +14,9 @@ use crate::config::{Account, Config, Item};
 use crate::metrics::{ActionTelemetry, ItemTelemetry, TargetInfo, Telemetry};
 use crate::status::{self, Failing, MediaStatus, TargetStatus};
 use crate::store::{SaveError, Store};
-use crate::tencent::client::{BuildError, Client, SystemRoots};
+use crate::tencent::client::{BuildError, Client};
 use crate::tencent::{Action, CallError};
+use crate::trust::SystemRoots;
 use crate::usage::{App, Date, Standing, Target, TimeKey};
 
 /// Identifies a lane for as long as the process runs, so that an attempt finds back to it after a reload, or not at all.

@@ -24,6 +24,7 @@ use super::pem::{self, Given, Keys, Pem};
 use super::tls::ClientAuth;
 use super::{given, text};
 use crate::config::yaml::{Fields, Value};
+use crate::trust::SystemRoots;
 
 const CLIENT_CA: Keys = Keys {
     inline: "client_ca",
@@ -138,7 +139,7 @@ fn client_auth(fields: &Fields<'_>) -> Option<ClientAuth> {
     })
 }
 
-fn roots(pem: &Pem<'_>) -> Option<RootCertStore> {
+fn roots(pem: &Pem<'_>) -> Option<Arc<RootCertStore>> {
     let mut roots = RootCertStore::empty();
     for certificate in pem.certificates()? {
         if let Err(error) = roots.add(certificate) {
@@ -147,19 +148,17 @@ fn roots(pem: &Pem<'_>) -> Option<RootCertStore> {
             return None;
         }
     }
-    Some(roots)
+    Some(roots.into())
 }
 
 /// The authorities that the system trusts: what Go's servers verify by where no other is named.
-fn public_roots(value: &Value<'_>) -> Option<RootCertStore> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
+fn public_roots(value: &Value<'_>) -> Option<Arc<RootCertStore>> {
+    let Ok(roots) = SystemRoots::default().store() else {
         value.problem(
             "needs `client_ca_file` or `client_ca`: the system trusts no authority either",
         );
         return None;
-    }
+    };
     value.warning(
         "without `client_ca_file` every certificate that a public authority has issued is good; name the one that issues \
          those of your scrapers",
@@ -169,11 +168,11 @@ fn public_roots(value: &Value<'_>) -> Option<RootCertStore> {
 
 fn verified(
     fields: &Fields<'_>,
-    roots: RootCertStore,
+    roots: Arc<RootCertStore>,
     client_auth: ClientAuth,
     provider: &Arc<CryptoProvider>,
 ) -> Option<Arc<dyn ClientCertVerifier>> {
-    let builder = WebPkiClientVerifier::builder_with_provider(roots.into(), Arc::clone(provider));
+    let builder = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(provider));
     let builder = if client_auth.is_mandatory() {
         builder
     } else {

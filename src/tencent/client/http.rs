@@ -9,9 +9,9 @@ use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Response, Url, redirect};
 
 use super::BuildError;
-use super::trust::SystemRoots;
 use crate::tencent::Upstream;
 use crate::tencent::action::VERSION;
+use crate::trust::SystemRoots;
 
 /// Sent and signed without a charset, as the SDKs do.
 pub(super) const JSON: &str = "application/json";
@@ -41,7 +41,10 @@ pub(super) fn client(
         // Or an image without CA certificates could not even run the demo.
         builder = builder.tls_certs_only([]);
     } else {
-        builder = builder.tls_backend_preconfigured(roots.config(upstream)?);
+        let authorities = upstream.authorities.as_ref();
+        let more = authorities.map_or(&[][..], |named| &named.certificates);
+        let config = roots.client_config(more).map_err(BuildError::Http)?;
+        builder = builder.tls_backend_preconfigured(config);
     }
     builder
         .build()

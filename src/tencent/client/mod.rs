@@ -2,7 +2,6 @@
 //! again is the schedule's business.
 
 mod http;
-mod trust;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,8 +9,6 @@ use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Method, Request, StatusCode, Url};
-
-pub use trust::SystemRoots;
 
 use http::{JSON, date, host, in_full, read};
 
@@ -24,6 +21,7 @@ use super::skew::{Recent, Skew};
 use super::wire::{self, Query, Reply, WireError};
 use crate::clock::{Clock, Moment};
 use crate::tencent::Upstream;
+use crate::trust::SystemRoots;
 use crate::usage::Answer;
 
 /// A day of one app is 40 kB.

@@ -1,5 +1,5 @@
-//! Who vouches for an upstream: the authorities that the system trusts, read once for all accounts, and those that an
-//! account names.
+//! Who vouches for others: the authorities that the system trusts, read once for all who ask together, and those that
+//! somebody names beside them.
 
 use std::env;
 use std::path::Path;
@@ -7,13 +7,11 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use rustls::crypto::ring;
+use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_native_certs::{CertificateResult, load_certs_from_paths, load_native_certs};
 
-use super::BuildError;
-use crate::tencent::Upstream;
-
-/// What an upstream may agree on, the best first.
+/// What a server may agree on, the best first.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
 /// Where they are elsewhere than is usual.
@@ -29,32 +27,36 @@ impl SystemRoots {
         let roots = self.clone();
         let reading = thread::Builder::new().name("roots".to_owned());
         // Without a thread to be had they are read when they are needed.
-        drop(reading.spawn(move || drop(roots.get())));
+        drop(reading.spawn(move || drop(roots.store())));
     }
 
-    /// How to agree on encryption with `upstream`.
+    /// All of them.
     ///
     /// # Errors
-    /// When nobody is trusted, or an authority that the account names cannot be used.
-    pub(super) fn config(&self, upstream: &Upstream) -> Result<ClientConfig, BuildError> {
-        let mut roots = self.get().map_err(BuildError::Http)?;
-        if let Some(more) = &upstream.authorities {
+    /// When there is none; says why.
+    pub fn store(&self) -> Result<Arc<RootCertStore>, String> {
+        self.0.get_or_init(read).clone()
+    }
+
+    /// How to agree on encryption with a server for which one of them vouches, or one of `more`.
+    ///
+    /// # Errors
+    /// When nobody is trusted, or one of `more` cannot be used; says why.
+    pub fn client_config(&self, more: &[CertificateDer<'static>]) -> Result<ClientConfig, String> {
+        let mut roots = self.store()?;
+        if !more.is_empty() {
             let roots = Arc::make_mut(&mut roots);
-            for certificate in more.certificates.iter() {
+            for certificate in more {
                 let added = roots.add(certificate.clone());
-                added.map_err(|error| BuildError::Http(error.to_string()))?;
+                added.map_err(|error| error.to_string())?;
             }
         }
         let builder = ClientConfig::builder_with_provider(ring::default_provider().into())
             .with_safe_default_protocol_versions()
-            .map_err(|error| BuildError::Http(error.to_string()))?;
+            .map_err(|error| error.to_string())?;
         let mut config = builder.with_root_certificates(roots).with_no_client_auth();
         config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).into();
         Ok(config)
-    }
-
-    fn get(&self) -> Result<Arc<RootCertStore>, String> {
-        self.0.get_or_init(read).clone()
     }
 }
 
