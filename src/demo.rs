@@ -9,13 +9,13 @@ use tracing::info;
 use crate::app::{self, AppError, Source};
 use crate::cli::{SimulatorFlags, Storage, WebFlags};
 use crate::clock::Clock;
-use crate::config::{Account, AppConfig, Config, Item};
+use crate::config::{Account, AppConfig, Choice, Config, Item};
 use crate::push::Destination;
 use crate::secret::Secret;
 use crate::simulator::{
     DEMO_APPS, Handle, Model, Options, REGION, SECRET_ID, SECRET_KEY, Simulator,
 };
-use crate::tencent::action::INTERACTIVE_TIME;
+use crate::tencent::action::{INTERACTIVE, INTERACTIVE_TIME};
 use crate::tencent::{CredentialSource, SecretSource, Upstream};
 use crate::web::{self, ListenAddress, PassedSockets};
 use crate::web_config;
@@ -145,9 +145,9 @@ fn config(upstream: &Handle, requests_per_second: f64) -> Config {
             },
         },
         items: vec![Item {
-            name: "interactive".into(),
-            action: &INTERACTIVE_TIME,
-            requests_per_second,
+            choice: Choice::Fixed(&INTERACTIVE_TIME),
+            requests_per_second: Some(requests_per_second),
+            ..Item::of(&INTERACTIVE)
         }],
         apps: DEMO_APPS.iter().map(app).collect(),
         total: true,

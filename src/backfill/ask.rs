@@ -14,7 +14,7 @@ use crate::clock::{Clock, Moment};
 use crate::collect::{Availability, Permit, Quota};
 use crate::store::{Poll, Store};
 use crate::tencent::client::Client;
-use crate::tencent::{Action, CallError, Class, Query, Scope};
+use crate::tencent::{Action, CallError, Class, Parameter, Query, Scope};
 use crate::usage::{Answer, Date, Target};
 
 /// A question is given up after so many attempts.
@@ -60,6 +60,7 @@ struct Returned {
 pub(super) struct Lane {
     client: Arc<Client>,
     action: &'static Action,
+    parameter: Option<Parameter>,
     quota: Quota,
     clock: Arc<dyn Clock>,
     requests: JoinSet<Returned>,
@@ -69,13 +70,14 @@ pub(super) struct Lane {
 impl Lane {
     pub(super) fn new(
         client: Client,
-        action: &'static Action,
+        (action, parameter): (&'static Action, Option<Parameter>),
         requests_per_second: f64,
         clock: &Arc<dyn Clock>,
     ) -> Self {
         Self {
             client: Arc::new(client),
             action,
+            parameter,
             quota: Quota::new(requests_per_second),
             clock: Arc::clone(clock),
             requests: JoinSet::new(),
@@ -146,6 +148,7 @@ impl Lane {
             };
             let query = Query {
                 action: self.action,
+                parameter: self.parameter,
                 app: question.target.app,
                 date: question.date,
             };

@@ -71,6 +71,11 @@ pub enum BackfillError {
 }
 
 impl BackfillError {
+    /// Whether the upstream has said that there is no such action any more.
+    pub(super) fn is_retirement(&self) -> bool {
+        matches!(self, Self::Asking { source, .. } if source.is_retirement())
+    }
+
     /// Whether the call or the configuration is at fault.
     pub fn is_of_usage(&self) -> bool {
         matches!(

@@ -19,15 +19,15 @@ use tracing::{info, warn};
 use crate::app;
 use crate::clock::Clock;
 use crate::collect;
-use crate::config::{self, Config, ConfigError};
+use crate::config::{self, Account, Config, ConfigError};
 use crate::history::{Format, Span, Text, Wish, series};
 use crate::tencent::client::Client;
 use crate::trust::SystemRoots;
-use crate::usage::Target;
+use crate::usage::{Target, Unit};
 
 pub use error::BackfillError;
 
-use ask::{Lane, Question};
+use ask::Lane;
 use output::Output;
 use progress::Progress;
 use sources::Sources;
@@ -77,7 +77,7 @@ async fn gather_and_write(order: Order, clock: Arc<dyn Clock>) -> Result<(), Bac
     let mut sources = Sources::open(order.state.as_deref(), output.workshop())?;
     let mut planned = Vec::new();
     for account in &config.accounts {
-        for target in collect::targets(account) {
+        for target in history_items(account).flat_map(|item| collect::targets_of(account, item)) {
             let beginning = sources.beginning(&target)?;
             if let Some(span) = Span::of(order.wish, beginning, clock.now().utc) {
                 planned.push(Planned { target, span });
@@ -163,43 +163,64 @@ async fn ask_for_the_rest(
     sources: &mut Sources,
     clock: &Arc<dyn Clock>,
 ) -> Result<u64, BackfillError> {
-    let mut unanswered = 0;
-    let mut lanes = Vec::new();
-    for account in &config.accounts {
-        for item in &account.items {
-            let mut questions = Vec::new();
-            let of_lane = |planned: &&Planned| {
-                planned.target.account == account.name && planned.target.item == item.name
-            };
-            for Planned { target, span } in planned.iter().filter(of_lane) {
-                let missing = sources.missing(target, span, clock.now().utc)?;
-                unanswered += missing.beyond_reach;
-                let questions_of = missing.dates.into_iter();
-                questions.extend(questions_of.map(|date| Question::new(target.clone(), date)));
+    let work = |sources: &Sources| -> Result<_, BackfillError> {
+        let mut work = Vec::new();
+        for account in &config.accounts {
+            for item in history_items(account) {
+                let asking = sources.missing_of(planned, account, item, clock.now().utc)?;
+                work.push((account, item, asking));
             }
-            lanes.push((account, item, questions));
         }
-    }
-    let total = lanes.iter().map(|(_, _, questions)| questions.len()).sum();
+        Ok(work)
+    };
+    let work = work(sources)?;
+    let total = work
+        .iter()
+        .map(|(_, _, asking)| asking.questions.len())
+        .sum();
+    let mut unanswered = work.iter().map(|(_, _, asking)| asking.beyond_reach).sum();
     let mut progress = Progress::start("asking", total, Arc::clone(clock));
     let roots = SystemRoots::default();
-    for (account, item, questions) in lanes
-        .into_iter()
-        .filter(|(_, _, questions)| !questions.is_empty())
-    {
-        let client = Client::new(&account.upstream, &roots, Arc::clone(clock));
-        let client = client.map_err(|source| BackfillError::Client {
-            account: Arc::clone(&account.name),
-            source,
-        })?;
-        let requests_per_second = item.requests_per_second * sources.share_of_limit();
-        let lane = Lane::new(client, item.action, requests_per_second, clock);
-        unanswered += lane
-            .ask(questions, sources.asked_mut(), &mut progress)
-            .await?;
+    for (account, item, mut asking) in work {
+        let mut action = item.action(sources.gone_over_to(account, item)?.as_deref());
+        while !asking.questions.is_empty() {
+            let client = Client::new(&account.upstream, &roots, Arc::clone(clock));
+            let client = client.map_err(|source| BackfillError::Client {
+                account: Arc::clone(&account.name),
+                source,
+            })?;
+            let requests_per_second = item.share_of_limit(action) * sources.share_of_limit();
+            let what = (action, item.kind.parameter);
+            let lane = Lane::new(client, what, requests_per_second, clock);
+            let asked = lane
+                .ask(asking.questions, sources.asked_mut(), &mut progress)
+                .await;
+            match (asked, item.successor_of(action)) {
+                (Ok(holes), _) => {
+                    unanswered += holes;
+                    break;
+                }
+                (Err(error), Some(successor)) if error.is_retirement() => {
+                    let action = std::mem::replace(&mut action, successor).name;
+                    info!(
+                        action,
+                        successor = successor.name,
+                        "The upstream has retired this action"
+                    );
+                }
+                (Err(error), _) => return Err(error),
+            }
+            asking = sources.missing_of(planned, account, item, clock.now().utc)?;
+        }
     }
     progress.end();
     Ok(unanswered)
+}
+
+/// The items of an account that have a history: a rate has none.
+fn history_items(account: &Account) -> impl Iterator<Item = &config::Item> {
+    let is_time = |item: &&config::Item| item.kind.first_action().unit == Unit::Seconds;
+    account.items.iter().filter(is_time)
 }
 
 async fn write(

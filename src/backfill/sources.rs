@@ -8,9 +8,11 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tracing::info;
 
+use super::ask::Question;
 use super::progress::Progress;
 use super::{BackfillError, Planned};
 use crate::clock::Clock;
+use crate::config::{self, Account};
 use crate::history::{KnownDay, Span};
 use crate::store::{self, Archive, Store};
 use crate::usage::{ANSWERED_DATES, Beginning, Date, Target, final_at};
@@ -30,6 +32,13 @@ pub(super) struct Sources {
     asked: Store,
     /// The same, as it is read.
     answered: Archive,
+}
+
+/// What is left to ask about an item.
+pub(super) struct Asking {
+    pub(super) questions: Vec<Question>,
+    /// How many dates there are that the upstream no longer answers for.
+    pub(super) beyond_reach: u64,
 }
 
 /// Dates of a target that nobody keeps.
@@ -82,6 +91,44 @@ impl Sources {
             Some((archive, _)) => Ok(archive.beginning(target)?),
             None => Ok(None),
         }
+    }
+
+    /// The name of the action that an item has gone over to, if it has.
+    pub(super) fn gone_over_to(
+        &self,
+        account: &Account,
+        item: &config::Item,
+    ) -> Result<Option<String>, BackfillError> {
+        match &self.state {
+            Some((archive, _)) => Ok(archive.gone_over_to(&account.name, item.kind.name)?),
+            None => Ok(None),
+        }
+    }
+
+    /// What nobody keeps yet of the targets of an item.
+    pub(super) fn missing_of(
+        &self,
+        planned: &[Planned],
+        account: &Account,
+        item: &config::Item,
+        now: DateTime<Utc>,
+    ) -> Result<Asking, BackfillError> {
+        let mut asking = Asking {
+            questions: Vec::new(),
+            beyond_reach: 0,
+        };
+        let of_item = |planned: &&Planned| {
+            planned.target.account == account.name && *planned.target.item == *item.kind.name
+        };
+        for Planned { target, span } in planned.iter().filter(of_item) {
+            let missing = self.missing(target, span, now)?;
+            asking.beyond_reach += missing.beyond_reach;
+            let dates = missing.dates.into_iter();
+            asking
+                .questions
+                .extend(dates.map(|date| Question::new(target.clone(), date)));
+        }
+        Ok(asking)
     }
 
     /// Which dates of a span nobody keeps yet.

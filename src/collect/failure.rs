@@ -74,6 +74,11 @@ impl Failure {
         matches!(self, Self::Call(error) if error.class() == Class::Permanent && error.scope() == Scope::Query)
     }
 
+    /// Whether the upstream has said that there is no such action any more.
+    pub(super) fn is_retirement(&self) -> bool {
+        matches!(self, Self::Call(error) if error.is_retirement())
+    }
+
     /// Whether the upstream refused it for its rate.
     pub(super) fn is_throttled(&self) -> bool {
         matches!(self, Self::Call(error) if error.class() == Class::Throttled)

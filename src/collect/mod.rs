@@ -21,4 +21,4 @@ pub use failure::CODES;
 pub use poller::{Command, Poller, Tools};
 pub(crate) use quota::{Availability, Permit, Quota};
 pub use work::SetUpError;
-pub(crate) use work::targets;
+pub(crate) use work::targets_of;

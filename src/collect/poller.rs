@@ -4,6 +4,7 @@
 //! saved in one transaction and published together. The loop never waits for the upstream.
 
 mod reload;
+mod succession;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,12 +16,13 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
+use self::succession::Retired;
 use super::batch::Batch;
 use super::failure::Failure;
 use super::lane::{Attempt, Next, Outcome};
 use super::saving::save_all;
 use super::schedule::Verdict;
-use super::work::{AccountWork, LaneId, LaneWork, SetUpError};
+use super::work::{AccountWork, LaneId, LaneWork, SetUpError, TargetWork};
 use crate::clock::{Clock, Moment};
 use crate::config::Config;
 use crate::error::with_causes;
@@ -28,7 +30,7 @@ use crate::health::Health;
 use crate::metrics::{Board, Exposition, Telemetry};
 use crate::status::Snapshot;
 use crate::store::{Poll, Saved, Store};
-use crate::tencent::{CallError, Query};
+use crate::tencent::CallError;
 use crate::trust::SystemRoots;
 use crate::usage::{ANSWERED_DATES, Answer, Date};
 
@@ -87,6 +89,8 @@ pub struct Poller {
     returned: Batch<(Returned, Result<Poll, Failure>)>,
     /// Targets of which no poll has ended yet.
     unpolled: usize,
+    /// Items whose action the upstream has retired, and which have a successor.
+    retired: Vec<Retired>,
     /// Why state could not be saved when that was last tried.
     unsaved: Option<Arc<str>>,
     /// The date on which old days were last dropped.
@@ -137,6 +141,7 @@ impl Poller {
             in_flight: HashMap::new(),
             returned: Batch::new(),
             unpolled: 0,
+            retired: Vec::new(),
             unsaved: None,
             forgot_on: None,
         };
@@ -205,12 +210,7 @@ impl Poller {
                 loop {
                     match lane.lane.next(now) {
                         Next::Attempt(attempt) => {
-                            let app = lane.targets[attempt.job.target].target.app;
-                            let query = Query {
-                                action: lane.action,
-                                app,
-                                date: attempt.job.date,
-                            };
+                            let query = lane.query(&attempt);
                             let (client, limit) = (Arc::clone(&account.client), attempt.job.limit);
                             let task = self
                                 .requests
@@ -262,6 +262,7 @@ impl Poller {
         }
         self.board.publish();
         self.note_ready();
+        self.go_over();
         if any_answer {
             self.forget_old_days().await;
         }
@@ -284,8 +285,9 @@ impl Poller {
         let took = at.mono.saturating_sub(ticket.asked_at.mono);
         lane.count_request(took, result.as_ref().err());
         let poll = result.map(|answer| {
-            lane.polls.rejected(answer.rejected());
-            let target = lane.targets[ticket.attempt.job.target].target.clone();
+            let TargetWork { item, target, .. } = &lane.targets[ticket.attempt.job.target];
+            item.polls.rejected(answer.rejected());
+            let target = target.clone();
             Poll {
                 target,
                 date: ticket.attempt.job.date,
@@ -345,9 +347,12 @@ impl Poller {
         };
         let target = &mut lane.targets[ticket.attempt.job.target];
         for key in &saved.arrivals {
-            lane.polls.arrived((at.utc.timestamp() - key.unix()) as f64);
+            target
+                .item
+                .polls
+                .arrived((at.utc.timestamp() - key.unix()) as f64);
         }
-        lane.polls.poll_ended(Ok(()));
+        target.item.polls.poll_ended(Ok(()));
         target.standing.learned(saved.ledger, saved.sums);
         target.standing.heard_of(ticket.attempt.job.date);
         if ticket.is_of_today() {
@@ -379,9 +384,12 @@ impl Poller {
             debug!(target = %target.target, %date, code, error, "Attempt failed, will try again");
             return;
         }
-        lane.polls.poll_ended(Err(code));
+        target.item.polls.poll_ended(Err(code));
+        let retired = Retired::of(target, lane.action).filter(|_| failure.is_retirement());
         // One line when it begins to fail or fails differently; the metrics tell the rest.
-        if !of_today || !target.note_failing(code, &error, at) {
+        if retired.is_some() {
+            debug!(target = %target.target, %date, code, error, "Its action is retired");
+        } else if !of_today || !target.note_failing(code, &error, at) {
             debug!(target = %target.target, %date, code, error, "Poll failed");
         } else {
             warn!(target = %target.target, action = lane.action.name, %date, code, error, "Poll failed");
@@ -395,6 +403,7 @@ impl Poller {
             .set(target.slot, target.standing.view(self.today));
         let first = !std::mem::replace(&mut target.polled, true);
         self.unpolled -= usize::from(first);
+        self.retired.extend(retired);
     }
 
     /// The program is ready when a poll of every target has ended, well or badly, and shows; with none to poll, at once.

@@ -4,20 +4,22 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use super::clock_watch::ClockWatch;
 use super::failure::Failure;
-use super::lane::Lane;
+use super::lane::{Attempt, Lane};
 use super::quota::Quota;
 use super::schedule::Pace;
 use crate::clock::{Clock, Moment};
-use crate::config::{Account, Config, Item};
-use crate::metrics::{ActionTelemetry, ItemTelemetry, TargetInfo, Telemetry};
+use crate::config::{self, Account, Config};
+use crate::metrics::{ActionTelemetry, ItemTelemetry, SourceTelemetry, TargetInfo, Telemetry};
 use crate::status::{self, Failing, MediaStatus, TargetStatus};
 use crate::store::{SaveError, Store};
 use crate::tencent::client::{BuildError, Client};
-use crate::tencent::{Action, CallError};
+use crate::tencent::{Action, CallError, Parameter, Query};
 use crate::trust::SystemRoots;
-use crate::usage::{App, Date, Standing, Target, TimeKey};
+use crate::usage::{App, Date, Standing, Target, TimeKey, Unit};
 
 /// Identifies a lane for as long as the process runs, so that an attempt finds back to it after a reload, or not at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,12 +63,24 @@ pub(super) struct LaneWork {
     pub(super) lane: Lane,
     pub(super) targets: Vec<TargetWork>,
     pub(super) requests: Arc<ActionTelemetry>,
+}
+
+/// A billing item at work; its targets are all in one lane.
+pub(super) struct ItemWork {
+    /// What tells its questions from those of other items of the same action.
+    parameter: Option<Parameter>,
+    unit: Unit,
+    /// The action to go over to when that of the lane is retired.
+    pub(super) successor: Option<&'static Action>,
     pub(super) polls: Arc<ItemTelemetry>,
+    /// Shows by which action the item is asked for.
+    _source: Arc<SourceTelemetry>,
 }
 
 /// A target at work.
 pub(super) struct TargetWork {
     pub(super) target: Target,
+    pub(super) item: Arc<ItemWork>,
     pub(super) app_name: Option<String>,
     pub(super) standing: Standing,
     /// Whether a poll of it has ended, well or badly.
@@ -97,11 +111,10 @@ impl Workshop<'_> {
             account: Arc::clone(&account.name),
             source,
         })?;
-        let lanes = account
-            .items
-            .iter()
-            .map(|item| self.lane(account, item))
-            .collect::<Result<_, _>>()?;
+        let lanes = self.lanes(account).map_err(|source| SetUpError::State {
+            account: Arc::clone(&account.name),
+            source,
+        })?;
         let generation = client.credentials().generation();
         Ok(AccountWork {
             account: account.clone(),
@@ -115,23 +128,84 @@ impl Workshop<'_> {
         })
     }
 
-    fn lane(&mut self, account: &Account, item: &Item) -> Result<LaneWork, SetUpError> {
+    /// One lane for each action: what is billed apart may be reported by the same one, within the same rate limit.
+    fn lanes(&mut self, account: &Account) -> Result<Vec<LaneWork>, SaveError> {
+        let mut by_action: Vec<(&'static Action, Vec<&config::Item>)> = Vec::new();
+        for item in &account.items {
+            let gone_over_to = self.store.gone_over_to(&account.name, item.kind.name)?;
+            let action = item.action(gone_over_to.as_deref());
+            match by_action.iter_mut().find(|(other, _)| *other == action) {
+                Some((_, items)) => items.push(item),
+                None => by_action.push((action, vec![item])),
+            }
+        }
+        by_action
+            .into_iter()
+            .map(|(action, items)| self.lane(account, action, &items))
+            .collect()
+    }
+
+    fn lane(
+        &mut self,
+        account: &Account,
+        action: &'static Action,
+        items: &[&config::Item],
+    ) -> Result<LaneWork, SaveError> {
         let now = self.clock.now();
+        let mut targets = Vec::new();
+        let mut asked = Vec::new();
+        for item in items {
+            self.enter_targets(account, action, item, now, &mut targets, &mut asked)?;
+        }
+        let limits = items.iter().map(|item| item.share_of_limit(action));
+        let requests_per_second = limits.fold(f64::INFINITY, f64::min);
+        let pace = Pace {
+            interval: self.config.poll_interval,
+            request_timeout: account.upstream.request_timeout,
+            background_gap: Duration::from_secs_f64(2.0 / requests_per_second),
+            seed: self.seed,
+        };
+        *self.lanes += 1;
+        Ok(LaneWork {
+            id: LaneId(*self.lanes),
+            action,
+            lane: Lane::new(pace, Quota::new(requests_per_second), asked, now),
+            targets,
+            requests: self.telemetry.action(&account.name, action.name),
+        })
+    }
+
+    /// Adds the targets of an item as they were left, and for which dates each was answered.
+    fn enter_targets(
+        &self,
+        account: &Account,
+        action: &'static Action,
+        item: &config::Item,
+        now: Moment,
+        targets: &mut Vec<TargetWork>,
+        asked: &mut Vec<Vec<(Date, DateTime<Utc>)>>,
+    ) -> Result<(), SaveError> {
+        let work = Arc::new(ItemWork {
+            parameter: item.kind.parameter,
+            unit: action.unit,
+            successor: item.successor_of(action),
+            polls: self.telemetry.item(&account.name, item.kind.name),
+            _source: self
+                .telemetry
+                .source(&account.name, item.kind.name, action.name),
+        });
+        let name: Arc<str> = item.kind.name.into();
         let apps: Vec<(Target, Option<String>)> = apps(account)
-            .map(|(app, app_name)| (target(account, app, item), app_name))
+            .map(|(app, app_name)| (target(account, app, &name), app_name))
             .collect();
+        let today = Date::of(now.utc);
         let restored = self
             .store
-            .restore_all(apps.iter().map(|(target, _)| target), Date::of(now.utc))
-            .map_err(|source| SetUpError::State {
-                account: Arc::clone(&account.name),
-                source,
-            })?;
-        let mut targets = Vec::with_capacity(apps.len());
-        let mut asked = Vec::with_capacity(apps.len());
+            .restore_all(apps.iter().map(|(target, _)| target), today)?;
         for ((target, app_name), kept) in apps.into_iter().zip(restored) {
             let mut standing = Standing::new(
-                item.action.media().collect(),
+                action.unit,
+                action.media().collect(),
                 kept.ledger,
                 kept.sums,
                 kept.last_success,
@@ -140,6 +214,7 @@ impl Workshop<'_> {
             asked.push(kept.asked);
             targets.push(TargetWork {
                 target,
+                item: Arc::clone(&work),
                 app_name,
                 standing,
                 polled: false,
@@ -147,21 +222,7 @@ impl Workshop<'_> {
                 slot: 0,
             });
         }
-        let pace = Pace {
-            interval: self.config.poll_interval,
-            request_timeout: account.upstream.request_timeout,
-            background_gap: Duration::from_secs_f64(2.0 / item.requests_per_second),
-            seed: self.seed,
-        };
-        *self.lanes += 1;
-        Ok(LaneWork {
-            id: LaneId(*self.lanes),
-            action: item.action,
-            lane: Lane::new(pace, Quota::new(item.requests_per_second), asked, now),
-            targets,
-            requests: self.telemetry.action(&account.name, item.action.name),
-            polls: self.telemetry.item(&account.name, &item.name),
-        })
+        Ok(())
     }
 }
 
@@ -217,13 +278,22 @@ impl LaneWork {
 }
 
 impl LaneWork {
+    /// The question that an attempt asks.
+    pub(super) fn query(&self, attempt: &Attempt) -> Query {
+        let of = &self.targets[attempt.job.target];
+        Query {
+            action: self.action,
+            parameter: of.item.parameter,
+            app: of.target.app,
+            date: attempt.job.date,
+        }
+    }
+
     /// How its rate limit stands.
     pub(super) fn limit_status(&mut self, account: &Account, now: Moment) -> status::Lane {
         let (requests, limit) = self.lane.load(now);
-        let item = account.items.iter().find(|item| item.action == self.action);
         status::Lane {
             account: Arc::clone(&account.name),
-            item: item.map_or_else(|| "".into(), |item| Arc::clone(&item.name)),
             action: self.action.name,
             requests,
             limit,
@@ -259,7 +329,11 @@ impl TargetWork {
 
     fn status(&self, today: Date, next_poll: Option<Duration>) -> TargetStatus {
         let view = self.standing.view(today);
-        let media = view.series.iter().map(|series| MediaStatus {
+        let (times, rates) = match self.item.unit {
+            Unit::Seconds => (&view.series[..], &[][..]),
+            Unit::Bandwidth => (&[][..], &view.series[..]),
+        };
+        let media = times.iter().map(|series| MediaStatus {
             media: series.media.as_str(),
             total_seconds: seconds(series.total_ms),
             today_seconds: seconds(series.today_ms),
@@ -275,6 +349,9 @@ impl TargetWork {
             catching_up: view.catching_up,
             error: self.failing.clone(),
             media: media.collect(),
+            bandwidth: rates
+                .first()
+                .map(|rate| rate.bucket_ms.saturating_mul(1000)),
             plot: None,
         }
     }
@@ -292,14 +369,20 @@ pub(crate) fn targets(account: &Account) -> impl Iterator<Item = Target> {
     account
         .items
         .iter()
-        .flat_map(|item| apps(account).map(|(app, _)| target(account, app, item)))
+        .flat_map(|item| targets_of(account, item))
 }
 
-fn target(account: &Account, app: App, item: &Item) -> Target {
+/// The targets of an item of an account.
+pub(crate) fn targets_of(account: &Account, item: &config::Item) -> impl Iterator<Item = Target> {
+    let name: Arc<str> = item.kind.name.into();
+    apps(account).map(move |(app, _)| target(account, app, &name))
+}
+
+fn target(account: &Account, app: App, item: &Arc<str>) -> Target {
     Target {
         account: Arc::clone(&account.name),
         app,
-        item: Arc::clone(&item.name),
+        item: Arc::clone(item),
     }
 }
 

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Account, AppConfig, Config, Item};
-use crate::tencent::Action;
-use crate::tencent::action::INTERACTIVE_TIME;
+use crate::tencent::action::INTERACTIVE;
 use crate::tencent::{CredentialSource, Upstream};
 
 pub(super) const POLL_INTERVAL: Duration = Duration::from_secs(60);
@@ -16,23 +15,11 @@ pub(super) const REGION: &str = "ap-guangzhou";
 pub(super) const LANGUAGE: &str = "en-US";
 pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The billing item this exporter knows how to ask for.
-pub(super) const INTERACTIVE: &str = "interactive";
-
 /// Name of the account that `--sdk-app-id` makes.
 const ACCOUNT: &str = "default";
 
-/// An item at its action's documented rate.
-pub(super) fn item(name: &str, action: &'static Action) -> Item {
-    Item {
-        name: Arc::from(name),
-        action,
-        requests_per_second: action.requests_per_second,
-    }
-}
-
 pub(super) fn items() -> Vec<Item> {
-    vec![item(INTERACTIVE, &INTERACTIVE_TIME)]
+    vec![Item::of(&INTERACTIVE)]
 }
 
 pub(super) fn endpoint() -> reqwest::Url {

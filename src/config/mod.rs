@@ -3,6 +3,7 @@
 
 mod defaults;
 pub mod duration;
+mod item;
 mod load;
 mod redacted;
 mod shard;
@@ -12,8 +13,9 @@ pub mod yaml;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::tencent::{Action, Upstream};
+use crate::tencent::Upstream;
 
+pub use item::{Choice, Item};
 pub(crate) use load::read;
 pub use load::{ConfigError, Loaded, load, parse};
 pub use redacted::redacted_yaml;
@@ -37,23 +39,12 @@ pub struct Account {
     pub name: Arc<str>,
     /// Where its requests go, and what they carry.
     pub upstream: Upstream,
-    /// What is asked for; at least one.
+    /// What is asked for; at least one, each once.
     pub items: Vec<Item>,
     /// Whose usage; may be empty when `total` is set.
     pub apps: Vec<AppConfig>,
     /// Whether the account's sum is asked for too.
     pub total: bool,
-}
-
-/// A billing item and the action that reports it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Item {
-    /// Value of the label `item`; unique within the account.
-    pub name: Arc<str>,
-    /// Where its numbers come from.
-    pub action: &'static Action,
-    /// The account's rate limit for the action.
-    pub requests_per_second: f64,
 }
 
 /// One TRTC application.

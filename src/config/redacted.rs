@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Account, Config, duration};
+use super::{Account, Choice, Config, Shard, duration};
 use crate::quote::quote;
 use crate::secret::REDACTED;
 use crate::tencent::{CredentialSource, SecretSource};
@@ -56,13 +56,15 @@ fn write_account(yaml: &mut String, account: &Account) -> std::fmt::Result {
     write_credentials(yaml, &account.upstream.credentials)?;
     writeln!(yaml, "    items:")?;
     for item in &account.items {
-        writeln!(yaml, "      - name: {}", quote(&item.name))?;
-        writeln!(yaml, "        action: {}", item.action.name)?;
-        writeln!(
-            yaml,
-            "        requests_per_second: {}",
-            item.requests_per_second
-        )?;
+        writeln!(yaml, "      - name: {}", item.kind.name)?;
+        match item.choice {
+            Choice::Fixed(action) => writeln!(yaml, "        action: {}", action.name)?,
+            Choice::Auto => writeln!(yaml, "        action: auto")?,
+        }
+        if item.requests_per_second.is_some() || item.shard != Shard::WHOLE {
+            let limit = item.share_of_limit(item.action(None));
+            writeln!(yaml, "        requests_per_second: {limit}")?;
+        }
     }
     if !account.apps.is_empty() {
         writeln!(yaml, "    apps:")?;

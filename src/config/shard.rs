@@ -91,10 +91,10 @@ impl Shard {
             return None;
         }
         for item in &mut account.items {
-            let limit = item.requests_per_second;
-            item.requests_per_second = self.part_of_limit(limit);
-            if item.requests_per_second < 1.0 {
-                warnings.push(self.too_many_for(&account.name, limit));
+            item.shard = self;
+            let limit = item.limit(item.action(None));
+            if self.part_of_limit(limit) < 1.0 {
+                warnings.push(self.too_many_for(&account.name, item.kind.name, limit));
             }
         }
         Some(account)
@@ -106,7 +106,7 @@ impl Shard {
 
     /// What this shard may use of so many requests per second. Only whole ones count from 1 on, so they are dealt out one
     /// by one, the first shards getting what cannot be divided; together they are never more than the limit.
-    fn part_of_limit(self, limit: f64) -> f64 {
+    pub(super) fn part_of_limit(self, limit: f64) -> f64 {
         let count = f64::from(self.count);
         let whole = limit.floor();
         if whole < count {
@@ -116,11 +116,11 @@ impl Shard {
         (whole / count).floor() + f64::from(u8::from(has_one_more))
     }
 
-    fn too_many_for(self, account: &str, limit: f64) -> String {
+    fn too_many_for(self, account: &str, item: &str, limit: f64) -> String {
         let count = self.count;
         let most = limit.floor().max(1.0);
         format!(
-            "account {account}: {limit} requests per second are less than one for each of {count} shards, so that up to \
+            "account {account}, item {item}: {limit} requests per second are less than one for each of {count} shards, so that up to \
              {count} requests may meet in one second; {most} shards are the most that keep the limit in every second"
         )
     }
@@ -166,7 +166,7 @@ mod tests {
     fn loaded(accounts: &[&str], apps: u64, limit: f64) -> Loaded {
         let ids: Vec<u64> = (1_400_000_001..).take(apps as usize).collect();
         let mut config = Config::from_sdk_app_ids(&ids);
-        config.accounts[0].items[0].requests_per_second = limit;
+        config.accounts[0].items[0].requests_per_second = Some(limit);
         let named = |name: &&str| Account {
             name: (*name).into(),
             ..config.accounts[0].clone()

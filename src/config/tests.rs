@@ -1,14 +1,13 @@
 //! The configuration from outside: files and what comes of each.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::secret::Secret;
-use crate::tencent::action::{INTERACTIVE_TIME, TRTC_USAGE};
+use crate::tencent::action::{INTERACTIVE, TRTC_USAGE};
 use crate::tencent::{CredentialSource, SecretSource};
 
 const GOOD: &str = "tests/data/config/good";
@@ -57,12 +56,7 @@ fn what_is_left_out_has_its_default() {
     );
     assert_eq!(account.upstream.request_timeout, Duration::from_secs(10));
     assert_eq!(account.upstream.credentials, CredentialSource::Chain);
-    let item = Item {
-        name: Arc::from("interactive"),
-        action: &INTERACTIVE_TIME,
-        requests_per_second: 20.0,
-    };
-    assert_eq!(account.items, [item]);
+    assert_eq!(account.items, [Item::of(&INTERACTIVE)]);
     assert!(account.apps.is_empty() && account.total);
 }
 
@@ -84,9 +78,9 @@ fn everything_can_be_given() {
     };
     assert_eq!(main.upstream.credentials, expected);
     let item = Item {
-        name: Arc::from("interactive"),
-        action: &TRTC_USAGE,
-        requests_per_second: 2.5,
+        choice: Choice::Fixed(&TRTC_USAGE),
+        requests_per_second: Some(2.5),
+        ..Item::of(&INTERACTIVE)
     };
     assert_eq!(main.items, [item]);
     let app = AppConfig {

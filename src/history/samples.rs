@@ -69,7 +69,13 @@ pub fn series(days: &[KnownDay], span: &Span) -> Vec<Series> {
             counter,
         })
     };
-    Media::ALL.into_iter().filter_map(one).collect()
+    let spoken_of = days.iter().flat_map(|known| known.day.columns());
+    let media: BTreeSet<Media> = spoken_of.map(|column| column.media).collect();
+    media
+        .into_iter()
+        .filter(|&media| is_time(media))
+        .filter_map(one)
+        .collect()
 }
 
 /// The buckets after one time and through another, which is settled: whatever is absent is zero. Per media that was ever
@@ -102,7 +108,16 @@ pub fn settled(
         };
         (media, slots.iter().map(sample).collect())
     };
-    media.into_iter().map(of).collect()
+    media
+        .into_iter()
+        .filter(|&media| is_time(media))
+        .map(of)
+        .collect()
+}
+
+/// A rate neither adds up nor has a counter.
+fn is_time(media: Media) -> bool {
+    media != Media::Bandwidth
 }
 
 /// A bucket that was heard of, or is zero because it was not.

@@ -1,6 +1,6 @@
 //! The usage families: their names, types, HELP texts, and the samples that one target has in each.
 
-use crate::usage::{Media, SeriesView, View};
+use crate::usage::{Media, SeriesView, Unit, View};
 
 use super::syntax::{self, Format, Kind};
 
@@ -18,18 +18,22 @@ pub(super) struct Row {
 impl Row {
     /// The figures, once there are any: restored ones, or those of the first poll.
     fn known(&self) -> Option<&View> {
-        self.view
-            .as_ref()
+        self.of(Unit::Seconds)
             .filter(|view| view.up.is_some() || !view.series.is_empty())
     }
 
+    /// The figures, if they are in this unit.
+    fn of(&self, unit: Unit) -> Option<&View> {
+        self.view.as_ref().filter(|view| view.unit == unit)
+    }
+
     fn series(&self) -> &[SeriesView] {
-        self.view.as_ref().map_or(&[], |view| &view.series)
+        self.of(Unit::Seconds).map_or(&[], |view| &view.series)
     }
 
     /// The series whose counters are known to be no lower than they have been seen.
     fn counters(&self) -> &[SeriesView] {
-        let known = self.view.as_ref().filter(|view| !view.catching_up);
+        let known = self.of(Unit::Seconds).filter(|view| !view.catching_up);
         known.map_or(&[], |view| &view.series)
     }
 }
@@ -59,7 +63,7 @@ pub fn header_in_open_metrics(out: &mut String, name: &str) {
 }
 
 /// Every usage family, in the order of the page.
-pub(super) const FAMILIES: [Family; 9] = [
+pub(super) const FAMILIES: [Family; 10] = [
     Family {
         name: "trtc_app_info",
         kind: Kind::Gauge,
@@ -78,6 +82,18 @@ pub(super) const FAMILIES: [Family; 9] = [
         samples: |row, out| {
             if let Some(at) = row.view.as_ref().and_then(|view| view.last_success) {
                 out.sample(&row.labels).integer(at);
+            }
+        },
+    },
+    Family {
+        name: "trtc_relay_bandwidth_bits_per_second",
+        kind: Kind::Gauge,
+        help: "Bandwidth of relaying to CDNs in the newest settled 5-minute bucket. The upstream writes its unit nowhere; \
+               it is taken for Mbps.",
+        samples: |row, out| {
+            for of in row.of(Unit::Bandwidth).map_or(&[][..], |view| &view.series) {
+                let bits = i64::try_from(of.bucket_ms.saturating_mul(1000)).unwrap_or(i64::MAX);
+                out.sample(&row.labels).integer(bits);
             }
         },
     },

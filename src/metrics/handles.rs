@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use prometheus::core::Collector;
 use prometheus::{
-    Counter, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry,
+    Counter, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts,
+    Registry,
 };
 
 /// From a fast answer to the longest request timeout that makes sense.
@@ -105,6 +106,26 @@ impl Scoped for ItemTelemetry {
             rejected_rows: scope.counter(
                 "trtc_usage_rejected_rows_total",
                 "Rows left out of answers: TimeKey unreadable or days away, value negative or absurd, app not the one asked for.",
+            ),
+        }
+    }
+}
+
+/// By which action a billing item is asked for.
+#[derive(Debug)]
+pub struct SourceTelemetry {
+    _info: IntGauge,
+}
+
+impl Scoped for SourceTelemetry {
+    const LABELS: &[&str] = &["account", "item", "action"];
+
+    fn register(scope: &mut Scope<'_>) -> Self {
+        Self {
+            _info: scope.info(
+                "trtc_item_action_info",
+                "The upstream's action that an item is asked for by; always 1. \
+                 With `action: auto` it becomes another one when the upstream retires it.",
             ),
         }
     }
@@ -207,6 +228,13 @@ impl Scope<'_> {
 
     fn seconds_counter(&mut self, name: &str, help: &str) -> Counter {
         self.keep(Counter::with_opts(self.opts(name, help)))
+    }
+
+    /// A gauge that is always 1: its labels say it all.
+    fn info(&mut self, name: &str, help: &str) -> IntGauge {
+        let info = self.keep(IntGauge::with_opts(self.opts(name, help)));
+        info.set(1);
+        info
     }
 
     fn gauge_once_known(&mut self, name: &str, help: &str) -> OnceKnown {

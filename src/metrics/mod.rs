@@ -26,7 +26,7 @@ mod telemetry;
 pub use board::{Board, TargetInfo};
 pub use exposition::{Document, Exposition};
 pub use families::header_in_open_metrics;
-pub use handles::{AccountTelemetry, ActionTelemetry, ItemTelemetry};
+pub use handles::{AccountTelemetry, ActionTelemetry, ItemTelemetry, SourceTelemetry};
 pub use negotiate::{Encoding, MediaType};
 pub use syntax::{Format, label as write_label, labels, seconds as write_seconds};
 pub use telemetry::{BuildInfo, Telemetry};

@@ -9,7 +9,9 @@ use prometheus::process_collector::ProcessCollector;
 use prometheus::proto::MetricFamily;
 use prometheus::{Gauge, IntCounter, IntGauge, Opts, Registry};
 
-use super::handles::{AccountTelemetry, ActionTelemetry, Handles, ItemTelemetry, registered};
+use super::handles::{
+    AccountTelemetry, ActionTelemetry, Handles, ItemTelemetry, SourceTelemetry, registered,
+};
 
 /// What this build is.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +31,7 @@ pub struct Telemetry {
     accounts: Handles<AccountTelemetry>,
     items: Handles<ItemTelemetry>,
     actions: Handles<ActionTelemetry>,
+    sources: Handles<SourceTelemetry>,
     reload_successful: IntGauge,
     reload_at: Gauge,
     save_successful: IntGauge,
@@ -99,6 +102,7 @@ impl Telemetry {
             accounts: Handles::new(registry.clone(), codes),
             items: Handles::new(registry.clone(), codes),
             actions: Handles::new(registry.clone(), codes),
+            sources: Handles::new(registry.clone(), codes),
             registry,
             reload_successful,
             reload_at,
@@ -126,6 +130,11 @@ impl Telemetry {
     /// The handle for requests of an action; the living one when there is one.
     pub fn action(&self, account: &str, action: &str) -> Arc<ActionTelemetry> {
         self.actions.get(&[account, action])
+    }
+
+    /// The handle that shows by which action an item is asked for, as long as it is held.
+    pub fn source(&self, account: &str, item: &str, action: &str) -> Arc<SourceTelemetry> {
+        self.sources.get(&[account, item, action])
     }
 
     /// The configuration was read at `unix` seconds.
@@ -177,6 +186,7 @@ impl Telemetry {
         self.accounts.forget_dropped();
         self.items.forget_dropped();
         self.actions.forget_dropped();
+        self.sources.forget_dropped();
         self.registry.gather()
     }
 }
@@ -219,6 +229,7 @@ mod tests {
         let telemetry = telemetry();
         let _item = telemetry.item("main", "interactive");
         let _action = telemetry.action("main", "DescribeTrtcUsage");
+        let _source = telemetry.source("main", "interactive", "DescribeTrtcUsage");
         let text = text(&telemetry);
         for sample in [
             r#"trtc_polls_total{account="main",item="interactive"} 0"#,
@@ -232,6 +243,7 @@ mod tests {
             r#"trtc_api_request_duration_seconds_count{account="main",action="DescribeTrtcUsage"} 0"#,
             r#"trtc_api_throttled_total{account="main",action="DescribeTrtcUsage"} 0"#,
             r#"trtc_api_rate_limit_wait_seconds_total{account="main",action="DescribeTrtcUsage"} 0"#,
+            r#"trtc_item_action_info{account="main",action="DescribeTrtcUsage",item="interactive"} 1"#,
             r#"trtc_exporter_build_info{revision="unknown",rustc="1.95.0",version="0.0.0"} 1"#,
             "trtc_exporter_config_last_reload_successful 0",
             "trtc_exporter_state_last_save_successful 1",

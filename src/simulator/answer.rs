@@ -88,8 +88,8 @@ impl Answer {
             one_date: query.is_one_date(),
         };
         let mut fields = match action.shape {
-            Shape::NamedSeconds => layout.named_seconds(query.app, &rows),
-            Shape::KeyedMinutes => layout.keyed_minutes(&rows),
+            Shape::NamedSeconds { .. } => layout.named_seconds(query.app, &rows),
+            Shape::Keyed => layout.keyed_minutes(&rows),
         };
         if quirks.deprecated {
             fields.push(field("DeprecatedWarning", "\"This action is deprecated.\""));

@@ -9,7 +9,7 @@ use crate::usage::{BUCKET_SECONDS, Media, TimeKey};
 
 /// Seconds of one bucket, by media.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Row([u64; Media::ALL.len()]);
+pub struct Row([u64; Media::KNOWN.len()]);
 
 impl Row {
     pub(super) fn map(self, each: impl FnMut(u64) -> u64) -> Self {
@@ -18,27 +18,33 @@ impl Row {
 
     /// Whether nothing was used at all.
     pub fn is_idle(&self) -> bool {
-        self.0 == [0; Media::ALL.len()]
+        self.0 == [0; Media::KNOWN.len()]
     }
+}
+
+/// Only known media are ever used here.
+fn place(media: Media) -> usize {
+    let place = Media::KNOWN.iter().position(|&known| known == media);
+    place.expect("a known media")
 }
 
 impl Index<Media> for Row {
     type Output = u64;
 
     fn index(&self, media: Media) -> &u64 {
-        &self.0[media as usize]
+        &self.0[place(media)]
     }
 }
 
 impl IndexMut<Media> for Row {
     fn index_mut(&mut self, media: Media) -> &mut u64 {
-        &mut self.0[media as usize]
+        &mut self.0[place(media)]
     }
 }
 
 impl AddAssign for Row {
     fn add_assign(&mut self, other: Self) {
-        for media in Media::ALL {
+        for media in Media::KNOWN {
             self[media] += other[media];
         }
     }
@@ -120,7 +126,7 @@ impl<'a> Traffic<'a> {
         }
         let jitter = self.chance.of(draw::JITTER).of(slot as u64);
         for &(media, share) in self.character.mix {
-            let noise = jitter.of(media as u64).between(0.94, 1.06);
+            let noise = jitter.of(place(media) as u64).between(0.94, 1.06);
             row[media] = (streams * share * noise * BUCKET_SECONDS as f64) as u64;
         }
         row

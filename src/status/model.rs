@@ -22,8 +22,6 @@ pub struct Snapshot {
 pub struct Lane {
     /// Whose.
     pub account: Arc<str>,
-    /// What it polls for.
-    pub item: Arc<str>,
     /// By which action of the upstream.
     pub action: &'static str,
     /// Requests of the last second, and those under way.
@@ -52,8 +50,10 @@ pub struct TargetStatus {
     pub catching_up: bool,
     /// Why polls of today fail.
     pub error: Option<Failing>,
-    /// What was used.
+    /// What was used; nothing of a relay.
     pub media: Vec<MediaStatus>,
+    /// The bandwidth of a relay in the newest settled bucket, in bit/s.
+    pub bandwidth: Option<u64>,
     /// The last 24 hours; `None` when they could not be read in time.
     pub plot: Option<Plot>,
 }

@@ -1,5 +1,6 @@
 //! The page for people: complete without anything from elsewhere and without JavaScript.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use base64::Engine;
@@ -95,7 +96,7 @@ fn summary(status: &Status) -> Markup {
 
 fn of_lane(lane: &Lane) -> Markup {
     html! {
-        div title=(format!("{}, item {}: requests of the last second, of those that the rate limit allows", lane.account, lane.item)) {
+        div title=(format!("{}: requests of the last second, of those that the rate limit allows", lane.account)) {
             b { (lane.requests) "/" (lane.limit) } " " span.soft { "requests/s " (lane.action) " (" (lane.account) ")" }
         }
     }
@@ -103,11 +104,11 @@ fn of_lane(lane: &Lane) -> Markup {
 
 /// The media that are seen on this page.
 fn legend(targets: &[TargetStatus]) -> Markup {
-    let plots = || targets.iter().filter_map(|target| target.plot.as_ref());
-    let is_seen = |media: &Media| {
-        plots().any(|plot| plot.media.iter().any(|stack| stack.media == media.as_str()))
-    };
-    let seen: Vec<Media> = Media::ALL.into_iter().filter(is_seen).collect();
+    let plots = targets.iter().filter_map(|target| target.plot.as_ref());
+    let stacks = plots.flat_map(|plot| &plot.media);
+    let seen: BTreeSet<Media> = stacks
+        .filter_map(|stack| stack.media.parse().ok())
+        .collect();
     html! {
         @if !seen.is_empty() {
             div.legend.small.soft {
@@ -127,7 +128,7 @@ fn of_target(target: &TargetStatus, now: i64) -> Markup {
                     div.soft.small { (target.target.app) " · " (target.target.account) " · " (target.target.item) }
                     div.small { (state(target, now)) }
                 }
-                figure { (picture(target)) }
+                figure { @if target.bandwidth.is_none() { (picture(target)) } }
                 dl { (figures(target, now)) }
             }
             @if let Some(error) = &target.error {
@@ -196,8 +197,12 @@ fn day_and_time(plot: &Plot) -> String {
 fn figures(target: &TargetStatus, now: i64) -> Markup {
     let sum = |of: fn(&MediaStatus) -> f64| minutes(together(&target.media, of));
     html! {
-        dt { "Today" } dd { (sum(|media| media.today_seconds)) " min" }
-        dt { "Yesterday" } dd { (sum(|media| media.yesterday_seconds)) " min" }
+        @if let Some(bits) = target.bandwidth {
+            dt { "Bandwidth" } dd { (format!("{:.2}", bits as f64 / 1e6)) " Mbit/s" }
+        } @else {
+            dt { "Today" } dd { (sum(|media| media.today_seconds)) " min" }
+            dt { "Yesterday" } dd { (sum(|media| media.yesterday_seconds)) " min" }
+        }
         dt { "Newest bucket" }
         dd { @match target.bucket { Some(at) => (ago(now - at)), None => "–" } }
     }
@@ -300,6 +305,7 @@ mod tests {
             catching_up: false,
             error: None,
             media: Vec::new(),
+            bandwidth: None,
             plot: None,
         }
     }

@@ -44,7 +44,8 @@ impl Plot {
                     continue;
                 };
                 known = known.max(slot + 1);
-                for column in day.columns() {
+                let times = day.columns().iter();
+                for column in times.filter(|column| column.media != Media::Bandwidth) {
                     let stack = stacks.entry(column.media);
                     let stack = stack.or_insert_with(|| vec![0; BUCKETS_PER_DAY]);
                     stack[slot] += column.words_ms[row] / 1000;

@@ -50,6 +50,14 @@ impl Archive {
         }
     }
 
+    /// The name of the action that an item of an account has gone over to, if it has.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn gone_over_to(&self, account: &str, item: &str) -> Result<Option<String>, SaveError> {
+        rows::load_gone_over(&self.connection, account, item)
+    }
+
     /// Of these dates those with an answer, and when it was asked for.
     ///
     /// # Errors

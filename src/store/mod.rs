@@ -200,6 +200,22 @@ impl Store {
         })
     }
 
+    /// The name of the action that an item of an account has gone over to since its first one is retired, if it has.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn gone_over_to(&self, account: &str, item: &str) -> Result<Option<String>, SaveError> {
+        rows::load_gone_over(self.connection()?, account, item)
+    }
+
+    /// From now on an item of an account is asked for by the action of this name.
+    ///
+    /// # Errors
+    /// When nothing could be saved; then nothing is changed either.
+    pub fn go_over(&mut self, account: &str, item: &str, action: &str) -> Result<(), SaveError> {
+        self.write(|transaction| rows::save_gone_over(transaction, account, item, action))
+    }
+
     /// Drops the days before `date`, and makes sure that none of them can be credited a second time.
     ///
     /// # Errors
@@ -407,7 +423,9 @@ fn raise_watermark(transaction: &Transaction<'_>, poll: &Poll) -> Result<(), Sav
         .filter(|&key| key <= now)
         .max()
     {
-        Some(newest) => rows::raise_watermark(transaction, &poll.target, newest),
+        Some(newest) => {
+            rows::raise_watermark(transaction, &poll.target, poll.answer.source(), newest)
+        }
         None => Ok(()),
     }
 }
@@ -431,7 +449,7 @@ fn merge(
     }
     let settling = Settling {
         after: settle_after,
-        watermark: rows::load_watermark(transaction, target)?,
+        watermark: rows::load_watermark(transaction, target, poll.answer.source())?,
     };
     let merged = ledger.merge(&mut days, poll.date, &poll.answer, poll.asked_at, settling);
     for (&date, day) in &days {

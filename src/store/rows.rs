@@ -11,7 +11,9 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::codec;
 use super::{SaveError, Unpushed};
-use crate::usage::{BUCKET_SECONDS, Beginning, Date, Day, Ledger, Media, Series, Target, TimeKey};
+use crate::usage::{
+    BUCKET_SECONDS, Beginning, Date, Day, Ledger, Media, Series, Source, Target, TimeKey,
+};
 
 /// Key of a target's rows.
 pub(super) type TargetId = i64;
@@ -157,15 +159,16 @@ pub(super) fn load_day(
     target: &Target,
     date: Date,
 ) -> Result<Option<KeptDay>, SaveError> {
-    let mut statement = connection
-        .prepare_cached("SELECT asked_at, buckets FROM day WHERE target = ?1 AND date = ?2")?;
-    let kept: Option<(Option<i64>, Vec<u8>)> = statement
+    let mut statement = connection.prepare_cached(
+        "SELECT asked_at, source, buckets FROM day WHERE target = ?1 AND date = ?2",
+    )?;
+    let kept: Option<(Option<i64>, Option<u8>, Vec<u8>)> = statement
         .query_row(params![id, date.to_string()], |row| {
-            Ok((row.get(0)?, row.get(1)?))
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })
         .optional()
         .map_err(|error| SaveError::reading(error, target, "day"))?;
-    let Some((asked_at, bytes)) = kept else {
+    let Some((asked_at, source, bytes)) = kept else {
         return Ok(None);
     };
     let day =
@@ -174,6 +177,7 @@ pub(super) fn load_day(
             date,
             source,
         })?;
+    let day = day.said_by(source.map(Source));
     Ok(Some(KeptDay { day, bytes }))
 }
 
@@ -186,15 +190,21 @@ pub(super) fn save_day(
     before: Option<&[u8]>,
 ) -> Result<(), SaveError> {
     let asked_at = day.asked_at().map(|at| at.timestamp());
+    let source = day.source().map(|source| source.0);
     let bytes = codec::encode(day);
     if before == Some(bytes.as_slice()) {
         transaction
-            .prepare_cached("UPDATE day SET asked_at = ?3 WHERE target = ?1 AND date = ?2")?
-            .execute(params![id, date.to_string(), asked_at])?;
+            .prepare_cached(
+                "UPDATE day SET asked_at = ?3, source = ?4 WHERE target = ?1 AND date = ?2",
+            )?
+            .execute(params![id, date.to_string(), asked_at, source])?;
     } else {
         transaction
-            .prepare_cached("INSERT OR REPLACE INTO day (target, date, asked_at, buckets) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![id, date.to_string(), asked_at, bytes])?;
+            .prepare_cached(
+                "INSERT OR REPLACE INTO day (target, date, asked_at, source, buckets)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![id, date.to_string(), asked_at, source, bytes])?;
     }
     Ok(())
 }
@@ -263,11 +273,13 @@ pub(super) fn load_beginning(
 pub(super) fn load_watermark(
     transaction: &Transaction<'_>,
     target: &Target,
+    source: Source,
 ) -> Result<Option<TimeKey>, SaveError> {
-    let mut statement = transaction
-        .prepare_cached("SELECT time_key FROM watermark WHERE account = ?1 AND item = ?2")?;
+    let mut statement = transaction.prepare_cached(
+        "SELECT time_key FROM watermark WHERE account = ?1 AND item = ?2 AND source = ?3",
+    )?;
     let found = statement
-        .query_row([&*target.account, &*target.item], |row| {
+        .query_row(params![&*target.account, &*target.item, source.0], |row| {
             time_key(row.get(0)?, 0)
         })
         .optional();
@@ -277,14 +289,44 @@ pub(super) fn load_watermark(
 pub(super) fn raise_watermark(
     transaction: &Transaction<'_>,
     target: &Target,
+    source: Source,
     newest: TimeKey,
 ) -> Result<(), SaveError> {
     transaction
         .prepare_cached(
-            "INSERT INTO watermark VALUES (?1, ?2, ?3) ON CONFLICT (account, item)
+            "INSERT INTO watermark VALUES (?1, ?2, ?3, ?4) ON CONFLICT (account, item, source)
              DO UPDATE SET time_key = excluded.time_key WHERE excluded.time_key > time_key",
         )?
-        .execute(params![&*target.account, &*target.item, newest.unix()])?;
+        .execute(params![
+            &*target.account,
+            &*target.item,
+            source.0,
+            newest.unix()
+        ])?;
+    Ok(())
+}
+
+/// The action that an item has gone over to, by its name.
+pub(super) fn load_gone_over(
+    connection: &Connection,
+    account: &str,
+    item: &str,
+) -> Result<Option<String>, SaveError> {
+    let mut statement = connection
+        .prepare_cached("SELECT action FROM gone_over WHERE account = ?1 AND item = ?2")?;
+    let found = statement.query_row([account, item], |row| row.get(0));
+    Ok(found.optional()?)
+}
+
+pub(super) fn save_gone_over(
+    transaction: &Transaction<'_>,
+    account: &str,
+    item: &str,
+    action: &str,
+) -> Result<(), SaveError> {
+    transaction
+        .prepare_cached("INSERT OR REPLACE INTO gone_over VALUES (?1, ?2, ?3)")?
+        .execute([account, item, action])?;
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 const APPLICATION_ID: i32 = 0x5452_5443;
 
 /// Version `n` of the schema is what the first `n` steps build. A step that has been released is never changed.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     "
     CREATE TABLE target (
         id INTEGER PRIMARY KEY,
@@ -54,6 +54,27 @@ const MIGRATIONS: [&str; 3] = [
         target INTEGER PRIMARY KEY REFERENCES target (id),
         time_key INTEGER NOT NULL        -- the newest bucket that remote write has pushed, Unix seconds
     ) STRICT;
+",
+    "
+    -- The number of the action whose words a day has; unknown of what was there before this step.
+    ALTER TABLE day ADD COLUMN source INTEGER;
+    -- Of several actions that report the same item each is late in its own way. That of early versions is unknown, 0.
+    ALTER TABLE watermark RENAME TO watermark_of_item;
+    CREATE TABLE watermark (
+        account TEXT NOT NULL,
+        item TEXT NOT NULL,
+        source INTEGER NOT NULL,
+        time_key INTEGER NOT NULL,       -- the newest TimeKey that any target has shown, Unix seconds
+        PRIMARY KEY (account, item, source)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO watermark SELECT account, item, 0, time_key FROM watermark_of_item;
+    DROP TABLE watermark_of_item;
+    CREATE TABLE gone_over (
+        account TEXT NOT NULL,
+        item TEXT NOT NULL,
+        action TEXT NOT NULL,            -- that the item is asked for by since its first action is retired
+        PRIMARY KEY (account, item)
+    ) STRICT, WITHOUT ROWID;
 ",
 ];
 
@@ -115,7 +136,7 @@ pub(super) fn is_readable(connection: &Connection) -> Result<(), Unfit> {
 /// Reads the small tables from end to end, so that damage is found before anything is counted on it: a row that its key
 /// no longer finds would be begun again at 0. Days are checked one by one when they are used: together they may be large.
 pub(super) fn check(connection: &Connection) -> Result<(), Unfit> {
-    for table in ["target", "series", "watermark"] {
+    for table in ["target", "series", "watermark", "gone_over"] {
         let found: String =
             connection.query_row(&format!("PRAGMA integrity_check({table})"), (), |row| {
                 row.get(0)

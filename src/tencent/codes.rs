@@ -18,6 +18,9 @@ pub(super) struct Known {
 /// The code of a request whose timestamp is too far from the upstream's clock.
 pub(super) const SIGNATURE_EXPIRE: &str = "AuthFailure.SignatureExpire";
 
+/// The label of codes that say that there is no such action (any more).
+pub(super) const ACTION_RETIRED: &str = "action_retired";
+
 /// What is assumed about any other code.
 pub(super) const UNKNOWN: Known = known_as("", Class::Transient, Scope::Query, "other", "");
 
@@ -28,8 +31,7 @@ pub(super) fn known(code: &str) -> &'static Known {
     find(code).or_else(|| find(group)).unwrap_or(&UNKNOWN)
 }
 
-const RETIRED: &str = "the upstream offers this action no longer or not here; the successor of \
-     DescribeTrtcInteractiveTime is DescribeTrtcUsage: set `action: DescribeTrtcUsage` for the item";
+const RETIRED: &str = "the upstream offers this action no longer or not here";
 const KEY_NOT_FOUND: &str = "the SecretId is wrong, disabled or deleted, or the key is of the other site (China or \
      international) than the endpoint";
 const KEY_WRONG: &str = "the SecretKey does not belong to the SecretId";
@@ -47,11 +49,11 @@ pub(super) const ALL: &[Known] = {
     use Class::{Permanent, Throttled, Transient};
     use Scope::{Account, Action, Query};
     &[
-        known_as("ActionOffline",                                     Permanent, Action,  "action_retired",               RETIRED),
-        known_as("InvalidAction",                                     Permanent, Action,  "action_retired",               RETIRED),
-        known_as("NoSuchVersion",                                     Permanent, Action,  "action_retired",               RETIRED),
-        known_as("NoSuchProduct",                                     Permanent, Action,  "action_retired",               RETIRED),
-        known_as("UnsupportedOperation",                              Permanent, Action,  "action_retired",               RETIRED),
+        known_as("ActionOffline",                                     Permanent, Action,  ACTION_RETIRED,                 RETIRED),
+        known_as("InvalidAction",                                     Permanent, Action,  ACTION_RETIRED,                 RETIRED),
+        known_as("NoSuchVersion",                                     Permanent, Action,  ACTION_RETIRED,                 RETIRED),
+        known_as("NoSuchProduct",                                     Permanent, Action,  ACTION_RETIRED,                 RETIRED),
+        known_as("UnsupportedOperation",                              Permanent, Action,  ACTION_RETIRED,                 RETIRED),
         known_as("AuthFailure",                                       Permanent, Account, "auth_failure",                 ""),
         known_as("AuthFailure.SecretIdNotFound",                      Permanent, Account, "auth_failure",                 KEY_NOT_FOUND),
         known_as("AuthFailure.InvalidSecretId",                       Permanent, Account, "auth_failure",                 KEY_NOT_FOUND),

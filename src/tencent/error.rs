@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::action::Action;
 use super::clean::{clean, excerpt};
 use super::codes::{self, Known};
 use super::credentials::{Credentials, CredentialsError};
@@ -38,7 +39,7 @@ pub enum CallError {
     /// The upstream answered with an error of its own.
     #[error(
         "the upstream refused: {code}: {message} (RequestId {request_id}){}",
-        hint(code, *skew)
+        hint(code, *skew, *successor)
     )]
     Upstream {
         /// Exact code, e.g. `AuthFailure.SignatureExpire`.
@@ -49,6 +50,8 @@ pub enum CallError {
         request_id: String,
         /// How far the clocks were apart by this very answer; `None` when it did not tell.
         skew: Option<Skew>,
+        /// Which action reports the same, when this one is retired.
+        successor: Option<&'static str>,
     },
     /// No connection, or it broke.
     #[error("could not reach the upstream: {0}")]
@@ -143,6 +146,11 @@ impl CallError {
         }
     }
 
+    /// Whether the upstream says that there is no such action any more, so that its successor is to be asked.
+    pub fn is_retirement(&self) -> bool {
+        self.label() == codes::ACTION_RETIRED
+    }
+
     /// The value of the label `code`, one of [`LABELS`].
     pub fn label(&self) -> &'static str {
         match self {
@@ -156,9 +164,11 @@ impl CallError {
         }
     }
 
-    /// What a body that holds no answer means, cleaned for everybody's eyes; `skew` is what it tells of the clocks.
+    /// What a body that holds no answer of `action` means, cleaned for everybody's eyes; `skew` is what it tells of the
+    /// clocks.
     pub(super) fn from_wire(
         error: WireError,
+        action: &Action,
         body: &[u8],
         credentials: &Credentials,
         skew: Option<Skew>,
@@ -174,6 +184,7 @@ impl CallError {
                 message: clean(&message),
                 request_id: request_id.map_or_else(|| "-".to_owned(), |id| clean(&id)),
                 skew,
+                successor: action.successor.map(|successor| successor.name),
             },
             WireError::Malformed(reason) => Self::Malformed {
                 reason: clean(&reason),
@@ -190,8 +201,14 @@ impl From<CredentialsError> for CallError {
 }
 
 /// What the operator can do about a code, as the end of the sentence that reports it.
-fn hint(code: &str, skew: Option<Skew>) -> String {
+fn hint(code: &str, skew: Option<Skew>, successor: Option<&str>) -> String {
     match (codes::known(code), skew) {
+        (Known { label, hint, .. }, _) if *label == codes::ACTION_RETIRED => match successor {
+            Some(successor) => format!(
+                "; {hint}: its successor is {successor}, set `action: {successor}` or `action: auto` for the item"
+            ),
+            None => format!("; {hint}"),
+        },
         (_, Some(skew)) if code == codes::SIGNATURE_EXPIRE => format!(
             "; this machine's clock is {skew}; signatures are accepted within {TOLERANCE_SECONDS} s"
         ),
@@ -213,6 +230,7 @@ mod tests {
             message: "m".to_owned(),
             request_id: "r".to_owned(),
             skew: None,
+            successor: None,
         }
     }
 
@@ -286,8 +304,18 @@ mod tests {
 
     #[test]
     fn a_message_says_what_to_do() {
-        let retired = upstream("InvalidAction").to_string();
-        assert!(retired.contains("(RequestId r); ") && retired.contains("DescribeTrtcUsage"));
+        let mut retired = upstream("InvalidAction");
+        let without_successor = retired.to_string();
+        assert!(
+            without_successor
+                .ends_with("(RequestId r); the upstream offers this action no longer or not here")
+        );
+        if let CallError::Upstream { successor, .. } = &mut retired {
+            *successor = Some("DescribeTrtcUsage");
+        }
+        let with_successor = retired.to_string();
+        assert!(with_successor.contains("set `action: DescribeTrtcUsage` or `action: auto`"));
+        assert!(retired.is_retirement() && !upstream("InternalError").is_retirement());
         assert_eq!(
             upstream("InternalError").to_string(),
             "the upstream refused: InternalError: m (RequestId r)"
@@ -306,6 +334,7 @@ mod tests {
             message: "m".to_owned(),
             request_id: "r".to_owned(),
             skew: Some(Skew::told_by(date, now, now)),
+            successor: None,
         };
         assert_eq!(
             measured("AuthFailure.SignatureExpire").to_string(),

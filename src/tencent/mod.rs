@@ -12,7 +12,7 @@ pub mod skew;
 mod upstream;
 pub mod wire;
 
-pub use action::Action;
+pub use action::{Action, Item, Parameter};
 pub use error::{CallError, Class, Scope};
 pub use skew::Skew;
 pub use upstream::{Authorities, CredentialSource, SecretSource, Upstream};

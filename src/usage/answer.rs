@@ -1,6 +1,6 @@
 //! One day's rows as the upstream said them, after the wire form is left behind.
 
-use super::{BUCKETS_PER_DAY, Media, TimeKey};
+use super::{BUCKETS_PER_DAY, Media, Source, TimeKey};
 
 /// No bucket is believed above this: 33 million streams at once for five minutes. The upstream's own example has
 /// 14,706,996 s in one bucket, so mere size is no reason to doubt a row.
@@ -29,6 +29,7 @@ pub enum Rejected {
 /// The rows of one answer: per TimeKey one value for each of the action's columns, in milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
+    source: Source,
     columns: Vec<Media>,
     keys: Vec<TimeKey>,
     values_ms: Vec<u64>,
@@ -40,11 +41,22 @@ impl Answer {
     /// not among the columns is not spoken about at all.
     pub fn new(columns: Vec<Media>) -> Self {
         Self {
+            source: Source::default(),
             columns,
             keys: Vec::new(),
             values_ms: Vec::new(),
             rejected: 0,
         }
+    }
+
+    /// The same answer, said by the action `source`.
+    pub fn said_by(self, source: Source) -> Self {
+        Self { source, ..self }
+    }
+
+    /// Which action has said it.
+    pub fn source(&self) -> Source {
+        self.source
     }
 
     /// Adds a row with one value per column.

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 
 use super::answer::ABSURD_MS;
-use super::{Date, Media, TimeKey};
+use super::{Date, Media, Source, TimeKey};
 
 /// Whether rows came with an answer for their own date, or strayed into the answer for another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub(super) type Row<'a> = (u32, &'a [u64]);
 pub struct Day {
     /// When the upstream was last asked for this very date and answered.
     asked_at: Option<DateTime<Utc>>,
+    /// The action that its words come from; unknown of those that an early version kept.
+    source: Option<Source>,
     seconds: Vec<u32>,
     own: Vec<bool>,
     columns: Vec<Column>,
@@ -91,10 +93,21 @@ impl Day {
             .all(|&word| word <= ABSURD_MS);
         (ascending && in_range && even && distinct && believable).then_some(Self {
             asked_at,
+            source: None,
             seconds,
             own,
             columns,
         })
+    }
+
+    /// The same day, its words said by the action `source`.
+    pub fn said_by(self, source: Option<Source>) -> Self {
+        Self { source, ..self }
+    }
+
+    /// The action that its words come from; `None` when that is not known.
+    pub fn source(&self) -> Option<Source> {
+        self.source
     }
 
     /// When the upstream was last asked for this very date and answered.
@@ -159,11 +172,14 @@ impl Day {
     /// Takes in rows, sorted by second and each second once, and tells per column what changed and which buckets are new.
     /// A stray row never replaces a word that came with an answer for this very date. `counts` tells per column whether
     /// a change is credited; otherwise it is entered.
+    ///
+    /// Rows of another action than the words that are there either take the place of all of them, when they come with an
+    /// answer for this very date, or are none of its business: side by side, the same usage would stand there twice.
     pub(super) fn absorb(
         &mut self,
         media: &[Media],
         rows: &[Row<'_>],
-        origin: Origin,
+        (origin, source): (Origin, Source),
         counts: &[bool],
     ) -> (Vec<Change>, Vec<u32>) {
         let columns: Vec<usize> = media
@@ -172,6 +188,16 @@ impl Day {
             .collect();
         let mut changes = vec![Change::default(); media.len()];
         let mut fresh = Vec::new();
+        if self.source != Some(source) && !self.seconds.is_empty() {
+            match origin {
+                Origin::Own => self.withdraw(&columns, rows, &mut changes, counts),
+                Origin::Stray if self.source.is_some() => return (changes, fresh),
+                Origin::Stray => {}
+            }
+        }
+        if origin == Origin::Own || self.source.is_none() && self.asked_at.is_none() {
+            self.source = Some(source);
+        }
         for &(second, values) in rows {
             let (index, known) = match self.seconds.binary_search(&second) {
                 Ok(index) if origin == Origin::Stray && self.own[index] => continue,
@@ -195,6 +221,30 @@ impl Day {
             }
         }
         (changes, fresh)
+    }
+
+    /// Takes back the words on all buckets that `rows` say nothing about.
+    fn withdraw(
+        &mut self,
+        columns: &[usize],
+        rows: &[Row<'_>],
+        changes: &mut [Change],
+        counts: &[bool],
+    ) {
+        for (index, second) in self.seconds.iter().enumerate() {
+            if rows.binary_search_by_key(second, |row| row.0).is_ok() {
+                continue;
+            }
+            self.own[index] = false;
+            for ((&column, &counts), change) in columns.iter().zip(counts).zip(&mut *changes) {
+                let column = &mut self.columns[column];
+                change.record(Some(column.words_ms[index]), 0);
+                column.words_ms[index] = 0;
+                if !counts {
+                    column.entered_ms[index] = 0;
+                }
+            }
+        }
     }
 
     fn insert(&mut self, index: usize, second: u32) {

@@ -109,7 +109,8 @@ impl Ledger {
                     !first_sight && !new_media.contains(&media) && self.counts(day, row_date, media)
                 })
                 .collect();
-            let (changes, fresh) = day.absorb(answer.columns(), &rows, origin, &counts);
+            let said = (origin, answer.source());
+            let (changes, fresh) = day.absorb(answer.columns(), &rows, said, &counts);
             self.credit(answer.columns(), &changes, &counts);
             if counts.contains(&true) {
                 let midnight = row_date.midnight();

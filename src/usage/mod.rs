@@ -9,14 +9,16 @@ mod media;
 mod settle;
 mod standing;
 mod target;
+mod unit;
 mod view;
 
 pub use answer::{Answer, Rejected};
 pub use beijing::{BUCKET_SECONDS, BUCKETS_PER_DAY, Date, TimeKey};
 pub use day::{Column, Day};
 pub use ledger::{Ledger, Merged, Series, Settling, touched_dates};
-pub use media::Media;
+pub use media::{Media, Named};
 pub use settle::{ANSWERED_DATES, final_at};
 pub use standing::{Standing, Sums};
 pub use target::{App, Beginning, Target};
+pub use unit::{Source, Unit};
 pub use view::{SeriesView, View};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{ANSWERED_DATES, Date, Day, Ledger, Media, SeriesView, View, final_at};
+use super::{ANSWERED_DATES, Date, Day, Ledger, Media, SeriesView, Unit, View, final_at};
 
 /// State that is older than this may be a copy that was restored, and its counters lower than they have been seen: a
 /// reset to Prometheus, which would count all of it again. Younger state is the last that was shown.
@@ -39,6 +39,7 @@ impl Sums {
 /// One target between polls.
 #[derive(Clone, Debug, Default)]
 pub struct Standing {
+    unit: Unit,
     ledger: Ledger,
     /// The media that its action reports: shown from the first poll on, with 0 until something is known.
     media: Vec<Media>,
@@ -51,14 +52,16 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// A target of an action that reports `media`, with what was saved of it.
+    /// A target of an action that reports `media` in `unit`, with what was saved of it.
     pub fn new(
+        unit: Unit,
         media: Vec<Media>,
         ledger: Ledger,
         sums: Vec<Sums>,
         last_success: Option<DateTime<Utc>>,
     ) -> Self {
         let mut standing = Self {
+            unit,
             ledger,
             media,
             sums: Vec::new(),
@@ -119,13 +122,17 @@ impl Standing {
     /// What a scrape shows when the date in Beijing is `today`.
     pub fn view(&self, today: Date) -> View {
         let heard_of = self.up.is_some() || !self.ledger.series.is_empty();
-        let shown = |media: &Media| {
-            heard_of && (self.media.contains(media) || self.ledger.series(*media).is_some())
-        };
+        let ever = self.ledger.series.iter().map(|series| series.media);
+        let mut shown: Vec<Media> = self.media.iter().copied().chain(ever).collect();
+        shown.sort_unstable();
+        shown.dedup();
+        if !heard_of {
+            shown.clear();
+        }
         View {
-            series: Media::ALL
+            unit: self.unit,
+            series: shown
                 .into_iter()
-                .filter(shown)
                 .map(|media| self.series_view(media, today))
                 .collect(),
             bucket: self.ledger.settled,
@@ -191,6 +198,7 @@ mod tests {
     fn started(last_success: Option<&str>, now: &str) -> Standing {
         let last_success = last_success.map(at);
         let mut standing = Standing::new(
+            Unit::Seconds,
             vec![Media::Audio],
             Ledger::default(),
             Vec::new(),

@@ -1,11 +1,13 @@
 //! What a scrape shows of one target: the ledger's figures, ready to be rendered.
 
-use super::{Media, TimeKey};
+use super::{Media, TimeKey, Unit};
 
 /// The figures of one target at one instant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct View {
-    /// One entry per media, in the order of [`Media::ALL`].
+    /// What its figures are.
+    pub unit: Unit,
+    /// One entry per media, sorted by it.
     pub series: Vec<SeriesView>,
     /// TimeKey of the newest settled bucket; `None` until there is one.
     pub bucket: Option<TimeKey>,

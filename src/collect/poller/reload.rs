@@ -15,10 +15,23 @@ use crate::usage::Target;
 impl Poller {
     /// Works by `config` from now on. Accounts that it does not change go on undisturbed; an error changes nothing.
     pub(super) fn reload(&mut self, config: Config) -> Result<(), SetUpError> {
-        let now = self.tools.clock.now();
         let same_pace = config.poll_interval == self.config.poll_interval;
-        let changed = |account: &&Account| !same_pace || !self.config.accounts.contains(account);
-        let changed: Vec<&Account> = config.accounts.iter().filter(changed).collect();
+        let before = self.config.accounts.clone();
+        self.work_by(config, |account| !same_pace || !before.contains(account))
+    }
+
+    /// Works by `config`, and sets those accounts to work anew that have `changed`.
+    pub(super) fn work_by(
+        &mut self,
+        config: Config,
+        changed: impl Fn(&Account) -> bool,
+    ) -> Result<(), SetUpError> {
+        let now = self.tools.clock.now();
+        let changed: Vec<&Account> = config
+            .accounts
+            .iter()
+            .filter(|account| changed(account))
+            .collect();
         let mut fresh = self.set_up(&config, &changed)?;
 
         let mut before: HashMap<Arc<str>, AccountWork> = self

@@ -1,15 +1,18 @@
 //! What an account is asked for: billing items, and the actions that report them.
 
 use super::super::yaml::Value;
-use super::super::{Item, defaults};
+use super::super::{Choice, Item};
 use super::bounded;
 use super::label::unique_name;
 use super::unique::Seen;
 use crate::quote::quote;
-use crate::tencent::Action;
+use crate::tencent::{self, Action};
 
 /// From one request in a hundred seconds to more than any quota that the upstream grants.
 const RATES: (f64, f64) = (0.01, 1000.0);
+
+/// The action of an item for which nothing else is said.
+const AUTO: &str = "auto";
 
 pub(super) fn items(value: &Value<'_>) -> Option<Vec<Item>> {
     let listed = value.list()?;
@@ -28,31 +31,52 @@ pub(super) fn items(value: &Value<'_>) -> Option<Vec<Item>> {
 
 fn item<'a>(value: &Value<'a>, names: &Seen<&'a str>) -> Option<Item> {
     let fields = value.fields(&["name", "action", "requests_per_second"])?;
-    let name = unique_name(&fields, "the item known is `interactive`", names);
-    if let Some(unknown) = name.filter(|&name| name != defaults::INTERACTIVE)
-        && let Some(value) = fields.get("name")
-    {
+    let known = either(tencent::Item::ALL.iter().map(|item| item.name));
+    let name = unique_name(&fields, &format!("give {known}"), names);
+    let kind = name.and_then(tencent::Item::by_name);
+    if let (Some(name), None, Some(value)) = (name, kind, fields.get("name")) {
         value.problem(format!(
-            "there is no item {}; the item known is `interactive`",
-            quote(unknown)
+            "there is no item {}; expected {known}",
+            quote(name)
         ));
     }
-    let known = Action::ALL.map(|action| action.name).join(" or ");
-    let action = fields
-        .require("action", &format!("give {known}"))
-        .and_then(|value| {
-            value.parsed(&known, |text| {
-                Action::by_name(text).ok_or("no action known here")
-            })
-        });
-    let rate = fields
-        .get("requests_per_second")
-        .and_then(|value| rate(&value));
-    let item = defaults::item(name?, action?);
+    let choice = match fields.get("action") {
+        None => Some(Choice::Auto),
+        Some(value) => choice(&value, kind),
+    };
+    let rate = match fields.get("requests_per_second") {
+        None => None,
+        Some(value) => Some(rate(&value)?),
+    };
     Some(Item {
-        requests_per_second: rate.unwrap_or(item.requests_per_second),
-        ..item
+        choice: choice?,
+        requests_per_second: rate,
+        ..Item::of(kind?)
     })
+}
+
+/// Which actions are possible depends on the item; of one that is unknown, any is.
+fn choice(value: &Value<'_>, kind: Option<&'static tencent::Item>) -> Option<Choice> {
+    let possible = kind.map_or(&Action::ALL[..], |kind| kind.actions);
+    let names = possible.iter().map(|action| action.name);
+    let expected = either(names.chain([AUTO]));
+    value.parsed(&expected, |text| {
+        let action = possible.iter().find(|action| action.name == text);
+        match (action, Action::by_name(text)) {
+            _ if text == AUTO => Ok(Choice::Auto),
+            (Some(action), _) => Ok(Choice::Fixed(action)),
+            (None, Some(_)) => Err("an action that reports something else"),
+            (None, None) => Err("no action known here"),
+        }
+    })
+}
+
+fn either<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<_> = names.collect();
+    match names.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => names.concat(),
+    }
 }
 
 fn rate(value: &Value<'_>) -> Option<f64> {

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::metrics::{BuildInfo, Encoding, Telemetry};
-use crate::usage::{App, Media, SeriesView, TimeKey};
+use crate::usage::{App, Media, SeriesView, TimeKey, Unit};
 
 fn exposition() -> Arc<Exposition> {
     let build = BuildInfo {
@@ -63,6 +63,7 @@ fn view(n: u64, media: &[Media]) -> View {
         yesterday_ms: n * 1000,
     });
     View {
+        unit: Unit::Seconds,
         series: series.collect(),
         bucket: Some(TimeKey::from_unix(n as i64)),
         revised_up_ms: n * 1000,
@@ -133,6 +134,7 @@ fn small_board() -> Arc<Exposition> {
     board.set(
         0,
         View {
+            unit: Unit::Seconds,
             series: vec![audio, video],
             bucket: Some(TimeKey::from_unix(1_599_494_700)),
             revised_up_ms: 1500,
@@ -194,7 +196,7 @@ fn a_small_board_in_open_metrics() {
 fn nothing_is_shown_before_publish_and_nothing_of_no_targets() {
     let exposition = exposition();
     let mut board = board_of(targets(3), &exposition);
-    board.set(0, view(1, &Media::ALL));
+    board.set(0, view(1, &Media::KNOWN));
     assert_eq!(shown(&exposition, Format::Text), "");
     board.publish();
     assert!(shown(&exposition, Format::Text).contains("sdk_app_id=\"1400000000\""));
@@ -206,7 +208,7 @@ fn nothing_is_shown_before_publish_and_nothing_of_no_targets() {
 fn a_new_list_begins_without_figures_and_shows_with_publish() {
     let exposition = exposition();
     let mut board = board_of(targets(2), &exposition);
-    board.set(1, view(1, &Media::ALL));
+    board.set(1, view(1, &Media::KNOWN));
     board.publish();
     board.list(targets(2));
     assert!(shown(&exposition, Format::Text).contains("trtc_up"));
@@ -239,7 +241,7 @@ fn scrapes_never_see_two_states_of_one_target() {
         }
         for generation in 1..60 {
             for index in (0..TARGETS).filter(|index| (index + generation as usize) % 3 != 1) {
-                board.set(index, view(generation, &Media::ALL[..2]));
+                board.set(index, view(generation, &Media::KNOWN[..2]));
             }
             board.publish();
         }
@@ -268,10 +270,10 @@ fn assert_one_state(text: &str) {
 fn media_and_labels_agree_with_their_names() {
     let exposition = exposition();
     let mut board = board_of(targets(1), &exposition);
-    board.set(0, view(5, &Media::ALL));
+    board.set(0, view(5, &Media::KNOWN));
     board.publish();
     let text = shown(&exposition, Format::Text);
-    for media in Media::ALL {
+    for media in Media::KNOWN {
         assert_eq!(
             text.matches(&format!(",media=\"{media}\"")).count(),
             5,
@@ -309,7 +311,7 @@ proptest! {
                 (listed, last) = (count, BTreeMap::new());
             }
             for (index, n, media) in round {
-                let (index, view) = (index.index(listed), view(n, &Media::ALL[..media]));
+                let (index, view) = (index.index(listed), view(n, &Media::KNOWN[..media]));
                 board.set(index, view.clone());
                 last.insert(index, view);
             }

@@ -29,8 +29,8 @@ fn response(action: &Action, query: &Query, quirks: Quirks, seed: u64) -> Value 
     let response = json["Response"].take();
     assert_eq!(response["RequestId"], "some-id");
     let list = match action.shape {
-        Shape::NamedSeconds => &response["Usages"][0]["SdkAppIdTrtcTimeUsages"],
-        Shape::KeyedMinutes => &response["UsageList"],
+        Shape::NamedSeconds { apps, rows } => &response[apps][0][rows],
+        Shape::Keyed => &response["UsageList"],
     };
     assert_eq!(list.as_array().map_or(0, Vec::len), rows);
     response

@@ -130,7 +130,7 @@ impl Client {
         let skew = date(&response).map(|date| Skew::told_by(date, sent, received));
         let refused = |error: WireError, body: &[u8]| {
             let skew = self.believe(skew, error.request_id());
-            CallError::from_wire(error, body, &credentials, skew)
+            CallError::from_wire(error, query.action, body, &credentials, skew)
         };
 
         let mut body = Vec::new();

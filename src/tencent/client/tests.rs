@@ -120,6 +120,7 @@ fn client(address: SocketAddr) -> Client {
 
 fn query() -> Query {
     Query {
+        parameter: None,
         action: &INTERACTIVE_TIME,
         app: App::Id(1_400_243_510),
         date: "2020-09-08".parse().expect("a date"),
@@ -241,6 +242,7 @@ async fn an_upstream_error_is_one_whatever_the_status() {
                 message: "wrong Signature=<secret> for <secret>".to_owned(),
                 request_id: "r-1".to_owned(),
                 skew: None,
+                successor: Some("DescribeTrtcUsage"),
             })
         );
     }

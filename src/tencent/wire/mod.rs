@@ -4,9 +4,10 @@
 //! Leniency ends where a number could be believed wrongly: what is odd in form is read, what is odd in value costs its
 //! row, and what is not an answer at all is malformed.
 
+mod columns;
 mod envelope;
 mod json;
-mod keyed_minutes;
+mod keyed;
 mod label;
 mod named_seconds;
 mod number;
@@ -16,7 +17,7 @@ mod rows;
 use serde::Deserialize;
 
 use self::reading::{AtOnce, OneByOne, Reading};
-use super::action::{Action, Shape};
+use super::action::{Action, Parameter, Shape};
 use crate::usage::{Answer, App, Date, Rejected};
 
 /// A question: the usage of one app, or of the whole account, on one date.
@@ -26,6 +27,8 @@ use crate::usage::{Answer, App, Date, Rejected};
 pub struct Query {
     /// Which action is asked.
     pub action: &'static Action,
+    /// Which of the items that the action reports, when it reports several.
+    pub parameter: Option<Parameter>,
     /// Whose usage.
     pub app: App,
     /// The Beijing date.
@@ -34,11 +37,15 @@ pub struct Query {
 
 /// The body of the request that asks `query`.
 pub fn request_body(query: &Query) -> String {
-    let date = query.date.to_string();
-    match query.app {
-        App::Id(id) => format!(r#"{{"StartTime":"{date}","EndTime":"{date}","SdkAppId":{id}}}"#),
-        App::Total => format!(r#"{{"StartTime":"{date}","EndTime":"{date}"}}"#),
+    let date = query.date;
+    let mut body = format!(r#"{{"StartTime":"{date}","EndTime":"{date}""#);
+    if let App::Id(id) = query.app {
+        body += &format!(r#","SdkAppId":{id}"#);
     }
+    if let Some((name, value)) = query.parameter {
+        body += &format!(r#","{name}":"{value}""#);
+    }
+    body + "}"
 }
 
 /// What the upstream said.
@@ -98,8 +105,8 @@ pub fn parse(query: &Query, body: &[u8]) -> Result<Reply, WireError> {
 /// Reads the answer to `query`, or says why it is none. What [`AtOnce`] can read, [`OneByOne`] reads the same.
 fn read<R: Reading>(query: &Query, body: &str) -> Result<Reply, String> {
     match query.action.shape {
-        Shape::NamedSeconds => named_seconds::parse::<R>(query, body),
-        Shape::KeyedMinutes => keyed_minutes::parse::<R>(query, body),
+        Shape::NamedSeconds { apps, rows } => named_seconds::parse::<R>(query, apps, rows, body),
+        Shape::Keyed => keyed::parse::<R>(query, body),
     }
 }
 

@@ -16,6 +16,11 @@ pub(super) enum Number {
 }
 
 impl Number {
+    /// Whether a piece of JSON is a number, in any form but null.
+    pub(super) fn is_one(json: &str) -> bool {
+        json != "null" && serde_json::from_str::<Self>(json).is_ok()
+    }
+
     /// This many units of `unit_ms` milliseconds, to the nearest millisecond; `None` when negative or not finite.
     pub(super) fn to_ms(self, unit_ms: u32) -> Option<u64> {
         match self {

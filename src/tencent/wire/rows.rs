@@ -1,17 +1,15 @@
 //! From rows that were read to an [`Answer`]: what is true of rows in either shape.
 
+use super::columns::{Columns, PerColumn};
 use super::label::Written;
 use super::{Query, Reply};
-use crate::usage::{Answer, Media, Rejected, TimeKey};
-
-/// No action reports more columns than there are media.
-pub(super) type Values = [u64; Media::ALL.len()];
+use crate::usage::{Answer, Rejected, TimeKey};
 
 /// A row that could be read.
 pub(super) struct Row {
     pub(super) label: Written,
-    /// Milliseconds in the order of the action's columns.
-    pub(super) values: Values,
+    /// Milliseconds in the order of the columns.
+    pub(super) values: PerColumn<u64>,
 }
 
 /// Gathers the rows of one answer.
@@ -34,12 +32,12 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    pub(super) fn of(query: &Query) -> Self {
-        let columns: Vec<_> = query.action.media().collect();
+    pub(super) fn of(query: &Query, columns: &Columns) -> Self {
+        let columns: Vec<_> = columns.media().collect();
         Self {
             begin: query.date.pred().midnight(),
             columns: columns.len(),
-            answer: Answer::new(columns),
+            answer: Answer::new(columns).said_by(query.action.source),
             left_out: None,
             has_times: [false; 3],
             bare_dates: Vec::new(),

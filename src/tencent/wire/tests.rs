@@ -3,7 +3,10 @@
 mod properties;
 
 use super::*;
-use crate::tencent::action::{INTERACTIVE_TIME, TRTC_USAGE};
+use crate::tencent::action::{
+    INTERACTIVE_TIME, MCU_TRANSCODE_TIME, MIX_TRANSCODING_USAGE, RECORD_STATISTIC, RECORDING_USAGE,
+    RELAY_USAGE, TRTC_USAGE,
+};
 use crate::usage::Media;
 
 const TWO_DAYS: &str = include_str!("../../../tests/data/tencent/two_days.json");
@@ -15,6 +18,7 @@ const APP: App = App::Id(1_400_243_510);
 fn query(action: &'static Action, app: App) -> Query {
     Query {
         action,
+        parameter: None,
         app,
         date: "2020-09-08".parse().expect("a date"),
     }
@@ -378,11 +382,95 @@ fn minutes_are_mapped_by_the_names_of_their_columns() {
         rows(&reply),
         [row(
             "2020-09-08 00:05:00",
-            &[120_000, 60_001, 0, 0, 0, 30_000]
+            &[120_000, 60_001, 0, 0, 0, 30_000, 594_000]
         )]
     );
-    assert_eq!(reply.answer.columns().last(), Some(&Media::Video4k));
+    let unheard_of = reply.answer.columns().last().map(|media| media.as_str());
+    assert_eq!(unheard_of, Some("8k"));
     assert_eq!(reply.answer.rejected(), 4);
+}
+
+#[test]
+fn a_column_that_is_new_among_named_ones_is_a_media_of_its_own() {
+    let reply = interactive(&with_rows(
+        r#"{"TimeKey":"2020-09-08 00:05:00","AudioTime":1,"VideoTime8k":null,"TimeStamp":7,"Future":7},
+           {"TimeKey":"2020-09-08 00:10:00","VideoTime8k":2,"VideoTimeName":"eight"},
+           {"TimeKey":"2020-09-08 00:15:00","VideoTime8k":-1}"#,
+    ))
+    .expect("an answer");
+    let columns: Vec<_> = reply
+        .answer
+        .columns()
+        .iter()
+        .map(|media| media.as_str())
+        .collect();
+    assert_eq!(columns[5..], ["video_time_8k"]);
+    assert_eq!(
+        rows(&reply),
+        [
+            row("2020-09-08 00:05:00", &[1000, 0, 0, 0, 0, 0]),
+            row("2020-09-08 00:10:00", &[0, 0, 0, 0, 0, 2000]),
+        ]
+    );
+    assert_eq!(reply.answer.rejected(), 1);
+}
+
+#[test]
+fn each_action_is_read_in_its_own_form() {
+    let app = r#""SdkAppId":"1400243510""#;
+    let key = r#""TimeKey":"2020-09-08 00:05:00""#;
+    for (action, body, values) in [
+        (
+            &MCU_TRANSCODE_TIME,
+            format!(
+                r#"{{"Usages":[{{{app},"TotalNum":1,"SdkAppIdTranscodeTimeUsages":[
+                {{{key},"AudioTime":1,"VideoTimeSd":2,"VideoTimeHd":3,"VideoTimeFhd":4,"Flux":0.5}}]}}]}}"#
+            ),
+            vec![1000, 2000, 3000, 4000],
+        ),
+        (
+            &RECORD_STATISTIC,
+            format!(
+                r#"{{"SdkAppIdUsages":[{{{app},"Usages":[
+                {{{key},"Class1VideoTime":1,"Class2VideoTime":2,"Class3VideoTime":3,"AudioTime":4}}]}}]}}"#
+            ),
+            vec![4000, 1000, 2000, 3000],
+        ),
+        (
+            &MIX_TRANSCODING_USAGE,
+            format!(
+                r#"{{"UsageKey":["Audio","SDH264","4KH265"],"UsageList":[{{{key},"UsageValue":[1,2,0.5]}}]}}"#
+            ),
+            vec![60_000, 120_000, 0, 0, 0, 0, 0, 0, 0, 0, 30_000],
+        ),
+        (
+            &RELAY_USAGE,
+            format!(r#"{{"UsageKey":["Bandwidth"],"UsageList":[{{{key},"UsageValue":[10.11]}}]}}"#),
+            vec![10_110],
+        ),
+    ] {
+        let body = format!(r#"{{"Response":{body}}}"#);
+        let reply = parse(&query(action, APP), body.as_bytes()).expect(action.name);
+        assert_eq!(
+            rows(&reply),
+            [row("2020-09-08 00:05:00", &values)],
+            "{}",
+            action.name
+        );
+        assert_eq!(reply.answer.source(), action.source);
+    }
+}
+
+#[test]
+fn an_item_is_told_by_a_parameter() {
+    let of_single_streams = Query {
+        parameter: Some(("MixType", "single")),
+        ..query(&RECORDING_USAGE, APP)
+    };
+    assert_eq!(
+        request_body(&of_single_streams),
+        r#"{"StartTime":"2020-09-08","EndTime":"2020-09-08","SdkAppId":1400243510,"MixType":"single"}"#
+    );
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The ledger against an upstream that is late, changes its mind, leaves rows out, repeats and strays.
 
+mod sources;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use trtc_exporter::metrics::{BuildInfo, TargetInfo, Telemetry};
 use trtc_exporter::tencent::action::INTERACTIVE_TIME;
-use trtc_exporter::usage::{App, Date, Media, SeriesView, Target, TimeKey, View};
+use trtc_exporter::usage::{App, Date, Media, SeriesView, Target, TimeKey, Unit, View};
 
 /// An app has 31 series: so many apps make about 1,000, 10,000 and 60,000.
 pub(crate) const APPS: [usize; 3] = [32, 323, 1_935];
@@ -52,6 +52,7 @@ pub(crate) fn view(index: usize, polls: u64) -> View {
             yesterday_ms: index as u64 * factor % 8_640_000 * 1000,
         });
     View {
+        unit: Unit::Seconds,
         series: series.collect(),
         bucket: Some(TimeKey::from_unix(
             1_709_049_600 + polls.cast_signed() * 300,

@@ -11,7 +11,7 @@ use trtc_exporter::store::{Poll, Store};
 use trtc_exporter::tencent::action::{INTERACTIVE_TIME, SERVICE};
 use trtc_exporter::tencent::sign::{self, DayKey};
 use trtc_exporter::tencent::{Query, wire};
-use trtc_exporter::usage::{App, Date, Standing};
+use trtc_exporter::usage::{App, Date, Standing, Unit};
 
 use crate::cpu::Criterion;
 use crate::figures::{self, APPS, DAY};
@@ -60,6 +60,7 @@ fn whole(criterion: &mut Criterion) {
 
 fn query(app: usize) -> Query {
     Query {
+        parameter: None,
         action: &INTERACTIVE_TIME,
         app: App::Id(1_400_000_001 + app as u64),
         date: DAY.parse().expect("a date"),
@@ -115,7 +116,15 @@ impl Work {
     fn new(store: Store) -> Self {
         let apps = APPS[2];
         let exposition = Arc::new(Exposition::new(figures::telemetry()));
-        let standing = || Standing::new(figures::media(), Default::default(), Vec::new(), None);
+        let standing = || {
+            Standing::new(
+                Unit::Seconds,
+                figures::media(),
+                Default::default(),
+                Vec::new(),
+                None,
+            )
+        };
         Self {
             signer: Signer::new(),
             store,

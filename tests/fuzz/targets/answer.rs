@@ -12,7 +12,7 @@ use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 use trtc_exporter::tencent::action::{Action, Shape};
 use trtc_exporter::tencent::wire::{Query, Reply, WireError, parse, refusal};
-use trtc_exporter::usage::{App, Date, Day, Ledger, Settling, TimeKey};
+use trtc_exporter::usage::{App, Date, Day, Ledger, Media, Settling, TimeKey, Unit};
 
 /// The largest value that may be taken, in ms: 10^10 seconds in one bucket.
 const LARGEST: u64 = 10_000_000_000_000;
@@ -29,7 +29,8 @@ fuzz_target!(|input: &[u8]| {
         return;
     };
     let query = Query {
-        action: Action::ALL[usize::from(choice & 1)],
+        parameter: None,
+        action: Action::ALL[usize::from(choice & 1) + usize::from(choice >> 2) % 6],
         app: if choice & 2 == 0 {
             App::Id(1_400_243_510)
         } else {
@@ -60,7 +61,8 @@ fuzz_target!(|input: &[u8]| {
 
 fn is_believable(query: &Query, reply: &Reply) {
     let answer = &reply.answer;
-    assert!(answer.columns().iter().copied().eq(query.action.media()));
+    let known: Vec<Media> = query.action.media().collect();
+    assert!(answer.columns().starts_with(&known) && answer.columns().len() <= 16);
     assert_eq!(answer.rejected() > 0, reply.left_out.is_some());
     for (key, values) in answer.rows() {
         assert!(key.date().days_since(query.date).abs() <= 1, "{key}");
@@ -70,9 +72,10 @@ fn is_believable(query: &Query, reply: &Reply) {
 
 /// Reads the body once more, as naively as can be: what is taken is what is there, and what is not taken was counted.
 fn says_what_the_body_says(query: &Query, reply: &Reply, body: &str, json: &Value) {
+    let response = &json["Response"];
     let said = match query.action.shape {
-        Shape::NamedSeconds => named_rows(query, &json["Response"]),
-        Shape::KeyedMinutes => keyed_rows(query, &json["Response"]),
+        Shape::NamedSeconds { apps, rows } => named_rows(query, reply, response, (apps, rows)),
+        Shape::Keyed => keyed_rows(query, reply, response),
     };
     let mut taken: Vec<(TimeKey, &[u64])> = reply.answer.rows().collect();
     assert_eq!(
@@ -118,16 +121,26 @@ impl SaidRow {
 }
 
 /// All rows there; `None` for one that nothing may be taken from.
-fn named_rows(query: &Query, response: &Value) -> Vec<Option<SaidRow>> {
+fn named_rows(
+    query: &Query,
+    reply: &Reply,
+    response: &Value,
+    (apps, rows_of_app): (&str, &str),
+) -> Vec<Option<SaidRow>> {
+    let all_rows = list(&response[apps]).flat_map(|element| list(&element[rows_of_app]));
+    let fields = all_rows
+        .filter_map(Value::as_object)
+        .flat_map(|row| row.keys());
+    let names = names(query, reply, fields.map(String::as_str));
     let mut rows = Vec::new();
-    for element in list(&response["Usages"]) {
+    for element in list(&response[apps]) {
         let ours = match &element["SdkAppId"] {
             Value::Null => true,
             Value::String(id) => id.parse() == Ok(query.app),
             id => id.to_string().parse() == Ok(query.app),
         };
-        for row in list(&element["SdkAppIdTrtcTimeUsages"]) {
-            let numbers = query.action.columns.iter().map(|&(name, _)| &row[name]);
+        for row in list(&element[rows_of_app]) {
+            let numbers = names.iter().map(|name| &row[name]);
             let values = numbers.map(|number| ms(number, 1_000.0)).collect();
             rows.push(read(&row["TimeKey"], values).filter(|_| ours));
         }
@@ -135,29 +148,43 @@ fn named_rows(query: &Query, response: &Value) -> Vec<Option<SaidRow>> {
     rows
 }
 
-fn keyed_rows(query: &Query, response: &Value) -> Vec<Option<SaidRow>> {
+/// The upstream's names for the columns of a reply: those known, then the first of each that is not.
+fn names(query: &Query, reply: &Reply, said: impl Iterator<Item = impl AsRef<str>>) -> Vec<String> {
+    let known = query.action.columns;
+    let mut names: Vec<String> = known.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let said: Vec<String> = said.map(|name| name.as_ref().to_owned()).collect();
+    for media in &reply.answer.columns()[known.len()..] {
+        let is_it = |name: &&String| query.action.media_of_unknown(name) == Some(*media);
+        names.push(said.iter().find(is_it).expect("somebody said it").clone());
+    }
+    names
+}
+
+fn keyed_rows(query: &Query, reply: &Reply, response: &Value) -> Vec<Option<SaidRow>> {
     let keys: Vec<_> = list(&response["UsageKey"]).collect();
+    let names = names(query, reply, keys.iter().filter_map(|key| key.as_str()));
+    let unit = match query.action.unit {
+        Unit::Seconds => 60_000.0,
+        Unit::Bandwidth => 1_000.0,
+    };
     let read_row = |row: &Value| {
         let given: Vec<_> = list(&row["UsageValue"]).collect();
         if given.len() != keys.len() || given.is_empty() {
             return None;
         }
-        let of_column = |&(name, _): &(&str, _)| {
+        let of_column = |name: &String| {
             let mut of_it = keys
                 .iter()
                 .zip(&given)
                 .filter(|(key, _)| key.as_str() == Some(name));
-            of_it.try_fold(0, |_, (_, number)| ms(number, 60_000.0))
+            of_it.try_fold(0, |_, (_, number)| ms(number, unit))
         };
         given
             .iter()
             .copied()
             .map(number)
             .collect::<Option<Vec<_>>>()?;
-        read(
-            &row["TimeKey"],
-            query.action.columns.iter().map(of_column).collect(),
-        )
+        read(&row["TimeKey"], names.iter().map(of_column).collect())
     };
     list(&response["UsageList"]).map(read_row).collect()
 }
@@ -204,7 +231,7 @@ fn read(key: &Value, values: Option<Vec<u64>>) -> Option<SaidRow> {
 fn counts_each_bucket_once(query: &Query, reply: &Reply) {
     let at = DateTime::from_timestamp(query.date.midnight().unix() + 86_399, 0).expect("in range");
     let mut empty = reply.clone();
-    empty.answer = trtc_exporter::usage::Answer::new(query.action.media().collect());
+    empty.answer = trtc_exporter::usage::Answer::new(reply.answer.columns().to_vec());
     let mut book = (Ledger::default(), BTreeMap::new());
     let long_ago = query.date.minus_days(3);
     merge(&mut book, long_ago, &empty, at - TimeDelta::days(3));

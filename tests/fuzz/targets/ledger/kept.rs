@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use trtc_exporter::store::{Poll, Saved, Store};
-use trtc_exporter::usage::{App, Media, Standing, Target, touched_dates};
+use trtc_exporter::usage::{App, Media, Standing, Target, Unit, touched_dates};
 
 use super::{Book, Date, Oracle, Said, TimeKey};
 
@@ -96,8 +96,8 @@ impl Book for Kept {
         oracle.judge(&restored(super::script::date(0)).ledger);
         for &date in &self.dates {
             let kept = restored(date);
-            let media = Media::ALL.to_vec();
-            let standing = Standing::new(media, kept.ledger, kept.sums, None);
+            let media = Media::KNOWN.to_vec();
+            let standing = Standing::new(Unit::Seconds, media, kept.ledger, kept.sums, None);
             for series in standing.view(date).series {
                 oracle.judge_sum(date, series.media, series.today_ms);
                 oracle.judge_sum(date.pred(), series.media, series.yesterday_ms);

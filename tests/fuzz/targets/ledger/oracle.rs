@@ -143,7 +143,7 @@ impl Oracle {
                 .map(TimeKey::second_of_day)
                 .eq(day.seconds().iter().copied())
         );
-        for media in Media::ALL {
+        for media in Media::KNOWN {
             self.judge_sum(date, media, day.sum_ms(media));
         }
     }
