@@ -98,7 +98,7 @@ impl Stage {
 fn make_state(home: &Home, apps: &[u64]) {
     let now = SystemClock::start().now().utc;
     let mut store = Store::open(&home.state()).expect("opens");
-    let media = Media::ALL[..5].to_vec();
+    let media = Media::KNOWN[..5].to_vec();
     let poll = |&app: &u64| {
         let mut answer = Answer::new(media.clone());
         let key = TimeKey::from_unix(now.timestamp())

@@ -78,7 +78,7 @@ impl Stage {
     fn shown_in(&self, first: Date, last: Date) -> f64 {
         let range = first.midnight()..last.succ().midnight();
         let sum = |media| self.upstream.truth(App::Id(APP), media, range.clone());
-        Media::ALL.into_iter().map(sum).sum::<u64>() as f64
+        Media::KNOWN.into_iter().map(sum).sum::<u64>() as f64
     }
 
     /// Waits until the exporter knows all that the upstream shows, and holds what it credited against it. Time goes on

@@ -13,6 +13,7 @@ mod healthcheck;
 mod history;
 mod house;
 mod http;
+mod items;
 mod pki;
 mod ports;
 mod prometheus;
