@@ -149,6 +149,7 @@ impl Lane {
             let query = Query {
                 action: self.action,
                 parameter: self.parameter,
+                since: None,
                 app: question.target.app,
                 date: question.date,
             };
@@ -179,6 +180,7 @@ impl Lane {
                 return Ok(Some(Poll {
                     target: question.target,
                     date: question.date,
+                    since: None,
                     asked_at: asked_at.utc,
                     answer,
                 }));

@@ -23,6 +23,13 @@ impl Asked {
         }
     }
 
+    /// As if it had never answered for `date`.
+    pub(super) fn forget(&mut self, date: Date) {
+        if let Ok(index) = self.position(date) {
+            self.0.remove(index);
+        }
+    }
+
     /// Forgets `date` and all before it.
     pub(super) fn forget_through(&mut self, date: Date) {
         self.0.retain(|&(other, _)| other > date);
@@ -63,6 +70,8 @@ mod tests {
         asked.insert(first, at(5));
         let all: Vec<_> = asked.iter().collect();
         assert_eq!(all, [(first, at(5)), (second, at(4)), (third, at(3))]);
+        asked.forget(first);
+        assert_eq!(asked.get(first), None);
         asked.forget_through(second);
         assert_eq!(asked.get(second), None);
         assert_eq!(asked.get(third), Some(at(3)));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::quota::{Availability, Permit, Quota};
-use super::schedule::{Job, Pace, Schedule, Verdict};
+use super::schedule::{Before, Job, Pace, Schedule, Verdict};
 use crate::clock::Moment;
 use crate::tencent::Class;
 use crate::usage::Date;
@@ -50,13 +50,8 @@ pub(super) enum Next {
 }
 
 impl Lane {
-    /// A lane for targets of which each knows for which dates the upstream has answered before, and when.
-    pub(super) fn new(
-        pace: Pace,
-        quota: Quota,
-        targets: Vec<Vec<(Date, DateTime<Utc>)>>,
-        now: Moment,
-    ) -> Self {
+    /// A lane for targets of which each knows what the upstream has answered before.
+    pub(super) fn new(pace: Pace, quota: Quota, targets: Vec<Before>, now: Moment) -> Self {
         Self {
             schedule: Schedule::new(pace, targets, now),
             quota,
@@ -126,6 +121,11 @@ impl Lane {
     /// When today is asked for next of a target; `None` while it is being asked for something.
     pub(super) fn next_poll_of_today(&self, target: usize) -> Option<Duration> {
         self.schedule.next_poll_of_today(target)
+    }
+
+    /// What was answered for a date of a target is in doubt: asks for it again soon.
+    pub(super) fn doubt(&mut self, target: usize, date: Date, now: Moment) {
+        self.schedule.doubt(target, date, now);
     }
 
     /// What made polls fail permanently may have been mended: asks every target again soon.

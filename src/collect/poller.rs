@@ -29,7 +29,7 @@ use crate::error::with_causes;
 use crate::health::Health;
 use crate::metrics::{Board, Exposition, Telemetry};
 use crate::status::Snapshot;
-use crate::store::{Poll, Saved, Store};
+use crate::store::{Poll, Reconciled, Saved, Store};
 use crate::tencent::CallError;
 use crate::trust::SystemRoots;
 use crate::usage::{ANSWERED_DATES, Answer, Date};
@@ -291,6 +291,7 @@ impl Poller {
             Poll {
                 target,
                 date: ticket.attempt.job.date,
+                since: ticket.attempt.job.since,
                 asked_at: ticket.asked_at.utc,
                 answer,
             }
@@ -354,7 +355,22 @@ impl Poller {
         }
         target.item.polls.poll_ended(Ok(()));
         target.standing.learned(saved.ledger, saved.sums);
-        target.standing.heard_of(ticket.attempt.job.date);
+        let job = ticket.attempt.job;
+        match saved.reconciled {
+            None => target.standing.heard_of(job.date),
+            Some(Reconciled {
+                month,
+                unreconciled_ms,
+                disputed,
+            }) => {
+                target.standing.reconciled(month, unreconciled_ms);
+                target.standing.turn(self.today);
+                for date in disputed {
+                    debug!(target = %target.target, %date, "Buckets and the sum of their day differ; they are asked for again");
+                    lane.lane.doubt(job.target, date, at);
+                }
+            }
+        }
         if ticket.is_of_today() {
             target.standing.succeeded(at.utc);
             if target.failing.take().is_some() {
@@ -380,6 +396,7 @@ impl Poller {
             with_causes(failure),
         );
         let of_today = ticket.is_of_today();
+        let is_of_one_date = ticket.attempt.job.since.is_none();
         if lane.lane.ended(ticket.attempt, failure.outcome(), at) == Verdict::Retry {
             debug!(target = %target.target, %date, code, error, "Attempt failed, will try again");
             return;
@@ -396,7 +413,7 @@ impl Poller {
         }
         if of_today {
             target.standing.failed();
-        } else if failure.is_final() {
+        } else if failure.is_final() && is_of_one_date {
             target.standing.heard_of(date);
         }
         self.board
@@ -419,6 +436,8 @@ impl Poller {
         if today != self.today {
             info!(%today, "A new date in Beijing");
             self.today = today;
+            let targets = self.accounts.iter_mut().flat_map(AccountWork::targets_mut);
+            targets.for_each(|target| target.standing.turn(today));
             self.show_all();
         }
     }

@@ -68,6 +68,7 @@ mod tests {
                 item: "interactive".into(),
             },
             date: Date::of(asked_at),
+            since: None,
             asked_at,
             answer: Answer::new(Vec::new()),
         }
@@ -83,6 +84,7 @@ mod tests {
             ledger,
             sums: Vec::new(),
             arrivals: Vec::new(),
+            reconciled: None,
         })
     }
 

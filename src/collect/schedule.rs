@@ -1,8 +1,8 @@
 //! Which target is asked for which date, and when. Pure: driven by `now`; it knows neither the rate limit nor the wire.
 //!
 //! Today of every target comes first, each at its own phase of the poll interval so that requests are spread evenly. In
-//! the background follow yesterday until its figures are final, dates that an outage left without a final answer, and a
-//! slow sweep that reads the last 31 dates again once a day. The background gets a small share even when today alone
+//! the background follow yesterday until its figures are final, once a day the sums of the month's dates, dates that an
+//! outage left without a final answer, and a slow sweep that reads the last 31 dates again once a day. The background gets a small share even when today alone
 //! would fill the rate limit, so that nobody starves.
 
 use std::time::Duration;
@@ -55,8 +55,10 @@ pub(super) struct Pace {
 pub(super) struct Job {
     /// Index of the target.
     pub(super) target: usize,
-    /// The date to ask for.
+    /// The date to ask for, or the last of several.
     pub(super) date: Date,
+    /// The first of several, whose sums are asked for.
+    pub(super) since: Option<Date>,
     /// Time allowed for the attempt.
     pub(super) limit: Duration,
     kind: Kind,
@@ -75,6 +77,7 @@ pub(super) enum Verdict {
 enum Kind {
     Today,
     Yesterday,
+    Sums,
     History,
 }
 
@@ -94,6 +97,17 @@ pub(super) struct Schedule {
     jitter: Jitter,
 }
 
+/// What the upstream has answered about a target before.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Before {
+    /// For which dates, and when.
+    pub(super) asked: Vec<(Date, DateTime<Utc>)>,
+    /// When it last told the sums of dates.
+    pub(super) summed_at: Option<DateTime<Utc>>,
+    /// Whether sums of dates mean nothing here.
+    pub(super) has_no_sums: bool,
+}
+
 /// One target's polls. At most one is under way.
 #[derive(Debug)]
 struct State {
@@ -103,6 +117,9 @@ struct State {
     known: bool,
     today: Duration,
     yesterday: Option<Duration>,
+    /// `None` where sums mean nothing.
+    sums: Option<Duration>,
+    summed_at: Option<DateTime<Utc>>,
     history: Duration,
     poll: Option<Poll>,
 }
@@ -111,13 +128,14 @@ struct State {
 struct Poll {
     kind: Kind,
     date: Date,
+    since: Option<Date>,
     started: Duration,
     attempt: u32,
 }
 
 impl Schedule {
-    /// A schedule for targets of which each knows for which dates the upstream has answered before, and when.
-    pub(super) fn new(pace: Pace, targets: Vec<Vec<(Date, DateTime<Utc>)>>, now: Moment) -> Self {
+    /// A schedule for targets of which each knows what the upstream has answered before.
+    pub(super) fn new(pace: Pace, targets: Vec<Before>, now: Moment) -> Self {
         let count = u32::try_from(targets.len()).unwrap_or(u32::MAX).max(1);
         let step = (pace.interval / count).min(FIRST_ROUND_STEP);
         let mut schedule = Self {
@@ -131,15 +149,17 @@ impl Schedule {
             since_background: 0,
             jitter: Jitter::new(pace.seed),
         };
-        for (index, asked) in (0_u32..).zip(targets) {
+        for (index, before) in (0_u32..).zip(targets) {
             let phase = pace.interval / count * index;
             let sweep = schedule.sweep_gap().mul_f64(schedule.jitter.fraction());
             let mut state = State {
                 phase,
-                known: !asked.is_empty(),
-                asked: asked.into(),
+                known: !before.asked.is_empty(),
+                asked: before.asked.into(),
                 today: now.mono + step * index,
                 yesterday: None,
+                sums: (!before.has_no_sums).then_some(now.mono),
+                summed_at: before.summed_at,
                 history: now.mono + sweep,
                 poll: None,
             };
@@ -147,6 +167,7 @@ impl Schedule {
                 state.history = now.mono;
             }
             state.yesterday = schedule.next_yesterday(&state, now, now.mono);
+            state.sums = state.sums.map(|_| schedule.next_sums(&state, now));
             schedule.targets.push(state);
             schedule.enqueue(index as usize);
         }
@@ -195,7 +216,10 @@ impl Schedule {
     pub(super) fn answered(&mut self, job: Job, asked_at: DateTime<Utc>, now: Moment) {
         let state = &mut self.targets[job.target];
         state.known = true;
-        state.asked.insert(job.date, asked_at);
+        match job.since {
+            None => state.asked.insert(job.date, asked_at),
+            Some(_) => state.summed_at = Some(asked_at),
+        }
         state
             .asked
             .forget_through(self.today.minus_days(ANSWERED_DATES));
@@ -229,6 +253,16 @@ impl Schedule {
         }
         self.end_poll(job, now, Some(class));
         Verdict::Ended
+    }
+
+    /// What was answered for a date of a target is in doubt: asks for it again soon.
+    pub(super) fn doubt(&mut self, target: usize, date: Date, now: Moment) {
+        let state = &mut self.targets[target];
+        state.asked.forget(date);
+        if state.poll.is_none() {
+            state.history = now.mono;
+            self.enqueue(target);
+        }
     }
 
     /// What made polls fail permanently may have been mended: asks every target again within one interval.
@@ -274,6 +308,7 @@ impl Schedule {
         Some(Job {
             target,
             date: poll.date,
+            since: poll.since,
             limit,
             kind: poll.kind,
         })
@@ -283,6 +318,7 @@ impl Schedule {
         let poll = |kind, date| Poll {
             kind,
             date,
+            since: None,
             started: now.mono,
             attempt: 1,
         };
@@ -293,6 +329,13 @@ impl Schedule {
         }
         if state.yesterday.is_some_and(|due| due <= now.mono) {
             return Some(poll(Kind::Yesterday, today.pred()));
+        }
+        if state.sums.is_some_and(|due| due <= now.mono) {
+            let (first, last) = summed_dates(today);
+            return Some(Poll {
+                since: Some(first),
+                ..poll(Kind::Sums, last)
+            });
         }
         let Some(date) = state
             .missing(today)
@@ -323,6 +366,11 @@ impl Schedule {
             None => self.next_yesterday(&self.targets[job.target], now, now.mono + interval),
             Some(_) => Some(later),
         };
+        let next_sums = match failure {
+            None => self.next_sums(&self.targets[job.target], now),
+            // It is in no hurry, and an upstream that answers for no such span is not worth more.
+            Some(_) => now.mono + self.sweep_gap(),
+        };
         let sweep_gap = self.sweep_gap();
         let (today, state) = (self.today, &mut self.targets[job.target]);
         let next_history = match failure {
@@ -334,10 +382,12 @@ impl Schedule {
             Kind::Today if failure == Some(Class::Permanent) => state.today = later,
             Kind::Today => state.today = next_today,
             Kind::Yesterday => state.yesterday = next_yesterday,
+            Kind::Sums => state.sums = Some(next_sums),
             Kind::History => state.history = next_history,
         }
         if failure == Some(Class::Permanent) {
             state.yesterday = state.yesterday.map(|due| due.max(later));
+            state.sums = state.sums.map(|due| due.max(later));
             state.history = state.history.max(later);
         }
         self.enqueue(job.target);
@@ -377,6 +427,28 @@ impl Schedule {
         Some(earliest.max(now.mono + pace.saturating_sub(since_asked).min(until_final)))
     }
 
+    /// When the sums of dates are asked for next: once after each date has become final.
+    fn next_sums(&self, state: &State, now: Moment) -> Duration {
+        let yesterday = self.today.pred();
+        let next_final = [yesterday, self.today]
+            .map(final_at)
+            .into_iter()
+            .find(|&at| at > now.utc);
+        let last_final = [yesterday, yesterday.pred()]
+            .map(final_at)
+            .into_iter()
+            .find(|&at| at <= now.utc);
+        let is_told = state
+            .summed_at
+            .is_some_and(|at| last_final.is_none_or(|last_final| at >= last_final));
+        match next_final {
+            Some(at) if is_told => {
+                now.mono + (at - now.utc).to_std().unwrap_or_default() + state.phase
+            }
+            _ => now.mono,
+        }
+    }
+
     /// At midnight in Beijing, or when a clock was set, other dates are today and yesterday.
     fn turn_date(&mut self, now: Moment) {
         let today = Date::of(now.utc);
@@ -391,6 +463,8 @@ impl Schedule {
                 now.mono + self.targets[index].phase,
             );
             self.targets[index].yesterday = yesterday;
+            let sums = self.next_sums(&self.targets[index], now);
+            self.targets[index].sums = self.targets[index].sums.map(|_| sums);
             if self.targets[index].poll.is_none() {
                 self.enqueue(index);
             }
@@ -406,10 +480,9 @@ impl Schedule {
         let state = &self.targets[target];
         self.foreground.put(target, state.today);
         if state.known {
-            let background = state
-                .yesterday
-                .map_or(state.history, |due| due.min(state.history));
-            self.background.put(target, background);
+            let due = [state.yesterday, state.sums, Some(state.history)];
+            let first = due.into_iter().flatten().min();
+            self.background.put(target, first.unwrap_or(state.history));
         }
     }
 
@@ -417,6 +490,18 @@ impl Schedule {
         self.foreground.remove(target);
         self.background.remove(target);
     }
+}
+
+/// The dates whose sums are asked for: those of the month before today; in its first two days, while there are not two
+/// of them, those of the month before, as far as the upstream answers. It takes two dates to be told sums.
+fn summed_dates(today: Date) -> (Date, Date) {
+    let (yesterday, first) = (today.pred(), today.first_of_month());
+    if first < yesterday {
+        return (first, yesterday);
+    }
+    let last = first.pred();
+    let oldest = today.minus_days(ANSWERED_DATES - 1);
+    (last.first_of_month().max(oldest), last)
 }
 
 impl State {
@@ -441,5 +526,30 @@ impl State {
             .filter(|&(date, _)| date > oldest && date < today.pred());
         let (date, asked_at) = swept.min_by_key(|&(_, asked_at)| asked_at)?;
         (now - asked_at >= TimeDelta::from_std(SWEEP).ok()? * 9 / 10).then_some(date)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_are_asked_of_two_dates_or_more_of_one_month() {
+        for (today, first, last) in [
+            ("2024-02-28", "2024-02-01", "2024-02-27"),
+            ("2024-03-31", "2024-03-01", "2024-03-30"),
+            ("2024-03-03", "2024-03-01", "2024-03-02"),
+            ("2024-03-02", "2024-02-01", "2024-02-29"),
+            ("2024-03-01", "2024-02-01", "2024-02-29"),
+            ("2024-02-01", "2024-01-02", "2024-01-31"),
+            ("2024-02-02", "2024-01-03", "2024-01-31"),
+        ] {
+            let date = |text: &str| -> Date { text.parse().expect("a date") };
+            assert_eq!(
+                summed_dates(date(today)),
+                (date(first), date(last)),
+                "{today}"
+            );
+        }
     }
 }

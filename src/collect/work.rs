@@ -4,13 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-
 use super::clock_watch::ClockWatch;
 use super::failure::Failure;
 use super::lane::{Attempt, Lane};
 use super::quota::Quota;
-use super::schedule::Pace;
+use super::schedule::{Before, Pace};
 use crate::clock::{Clock, Moment};
 use crate::config::{self, Account, Config};
 use crate::metrics::{ActionTelemetry, ItemTelemetry, SourceTelemetry, TargetInfo, Telemetry};
@@ -153,9 +151,9 @@ impl Workshop<'_> {
     ) -> Result<LaneWork, SaveError> {
         let now = self.clock.now();
         let mut targets = Vec::new();
-        let mut asked = Vec::new();
+        let mut before = Vec::new();
         for item in items {
-            self.enter_targets(account, action, item, now, &mut targets, &mut asked)?;
+            self.enter_targets(account, action, item, now, &mut targets, &mut before)?;
         }
         let limits = items.iter().map(|item| item.share_of_limit(action));
         let requests_per_second = limits.fold(f64::INFINITY, f64::min);
@@ -169,13 +167,13 @@ impl Workshop<'_> {
         Ok(LaneWork {
             id: LaneId(*self.lanes),
             action,
-            lane: Lane::new(pace, Quota::new(requests_per_second), asked, now),
+            lane: Lane::new(pace, Quota::new(requests_per_second), before, now),
             targets,
             requests: self.telemetry.action(&account.name, action.name),
         })
     }
 
-    /// Adds the targets of an item as they were left, and for which dates each was answered.
+    /// Adds the targets of an item as they were left, and what was answered about each.
     fn enter_targets(
         &self,
         account: &Account,
@@ -183,7 +181,7 @@ impl Workshop<'_> {
         item: &config::Item,
         now: Moment,
         targets: &mut Vec<TargetWork>,
-        asked: &mut Vec<Vec<(Date, DateTime<Utc>)>>,
+        before: &mut Vec<Before>,
     ) -> Result<(), SaveError> {
         let work = Arc::new(ItemWork {
             parameter: item.kind.parameter,
@@ -211,7 +209,16 @@ impl Workshop<'_> {
                 kept.last_success,
             );
             standing.catch_up(&kept.asked, now.utc);
-            asked.push(kept.asked);
+            let summed_at = kept.month.as_ref().map(|&(_, at)| at);
+            if let Some((reconciled, _)) = kept.month {
+                standing.reconciled(reconciled.month, reconciled.unreconciled_ms);
+                standing.turn(today);
+            }
+            before.push(Before {
+                asked: kept.asked,
+                summed_at,
+                has_no_sums: action.unit == Unit::Bandwidth,
+            });
             targets.push(TargetWork {
                 target,
                 item: Arc::clone(&work),
@@ -286,6 +293,7 @@ impl LaneWork {
             parameter: of.item.parameter,
             app: of.target.app,
             date: attempt.job.date,
+            since: attempt.job.since,
         }
     }
 

@@ -1,6 +1,6 @@
 //! The usage families: their names, types, HELP texts, and the samples that one target has in each.
 
-use crate::usage::{Media, SeriesView, Unit, View};
+use crate::usage::{Media, SeriesView, Unit, View, billable_minutes};
 
 use super::syntax::{self, Format, Kind};
 
@@ -63,7 +63,7 @@ pub fn header_in_open_metrics(out: &mut String, name: &str) {
 }
 
 /// Every usage family, in the order of the page.
-pub(super) const FAMILIES: [Family; 10] = [
+pub(super) const FAMILIES: [Family; 13] = [
     Family {
         name: "trtc_app_info",
         kind: Kind::Gauge,
@@ -109,6 +109,22 @@ pub(super) const FAMILIES: [Family; 10] = [
         },
     },
     Family {
+        name: "trtc_usage_billable_minutes",
+        kind: Kind::Gauge,
+        help: "Usage of the day in Beijing time as bills count it: \
+               the seconds of each media add up over the day and are then rounded up to minutes.",
+        samples: |row, out| {
+            for of in row.series() {
+                for (day, ms) in [("today", of.today_ms), ("yesterday", of.yesterday_ms)] {
+                    out.sample(&row.labels)
+                        .media(of.media)
+                        .label(",day=\"", day)
+                        .count(billable_minutes(ms));
+                }
+            }
+        },
+    },
+    Family {
         name: "trtc_usage_bucket_seconds",
         kind: Kind::Gauge,
         help: "Usage in the newest settled 5-minute bucket. Scrapes show the same bucket again and again: \
@@ -144,6 +160,19 @@ pub(super) const FAMILIES: [Family; 10] = [
                         .media(of.media)
                         .label(",day=\"", day)
                         .seconds(ms);
+                }
+            }
+        },
+    },
+    Family {
+        name: "trtc_usage_month_billable_minutes",
+        kind: Kind::Gauge,
+        help: "Billable minutes of the month in Beijing time so far: those of its days, each rounded up by itself. \
+               Days before yesterday as the upstream sums them up.",
+        samples: |row, out| {
+            for of in row.series() {
+                if let Some(minutes) = of.month_minutes {
+                    out.sample(&row.labels).media(of.media).count(minutes);
                 }
             }
         },
@@ -187,6 +216,17 @@ pub(super) const FAMILIES: [Family; 10] = [
             }
         },
     },
+    Family {
+        name: "trtc_usage_unreconciled_seconds",
+        kind: Kind::Gauge,
+        help: "How far the upstream's own sums of days are from the sums of its buckets, over the final days of the month. \
+               0 when both agree; where they do not, buckets are asked for again.",
+        samples: |row, out| {
+            if let Some(ms) = row.of(Unit::Seconds).and_then(|view| view.unreconciled_ms) {
+                out.sample(&row.labels).seconds(ms);
+            }
+        },
+    },
 ];
 
 /// Appends the samples of one family, each as `sample(labels)`, further labels, value.
@@ -219,6 +259,10 @@ impl Samples<'_> {
         self.out.push_str("} ");
         syntax::seconds(self.out, ms);
         self.out.push('\n');
+    }
+
+    fn count(&mut self, value: u64) {
+        self.integer(i64::try_from(value).unwrap_or(i64::MAX));
     }
 
     fn integer(&mut self, value: i64) {

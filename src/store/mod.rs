@@ -6,6 +6,7 @@ mod archive;
 pub mod codec;
 mod error;
 mod folder;
+mod months;
 mod rows;
 mod schema;
 
@@ -21,6 +22,7 @@ use tracing::warn;
 pub use archive::{Archive, is_in_use};
 pub use codec::DecodeError;
 pub use error::{OpenError, SaveError};
+pub use months::Reconciled;
 
 use folder::{Folder, Found};
 
@@ -56,8 +58,10 @@ enum Database {
 pub struct Poll {
     /// Whom it is about.
     pub target: Target,
-    /// The date that was asked for.
+    /// The date that was asked for, or the last of several.
     pub date: Date,
+    /// The first of several dates whose sums were asked for.
+    pub since: Option<Date>,
     /// When it was asked: the upstream cannot have known anything later than what it knew then.
     pub asked_at: DateTime<Utc>,
     /// What it said.
@@ -73,6 +77,8 @@ pub struct Saved {
     pub sums: Vec<Sums>,
     /// Buckets heard of for the first time.
     pub arrivals: Vec<TimeKey>,
+    /// What the sums of several dates came to, when those were asked for.
+    pub reconciled: Option<Reconciled>,
 }
 
 /// Buckets of a target that are settled and not pushed yet.
@@ -97,6 +103,8 @@ pub struct Restored {
     pub last_success: Option<DateTime<Utc>>,
     /// Per date of the last weeks, when the upstream last answered for it.
     pub asked: Vec<(Date, DateTime<Utc>)>,
+    /// What it came to when the upstream last told the sums of dates, and when that was.
+    pub month: Option<(Reconciled, DateTime<Utc>)>,
 }
 
 impl Store {
@@ -186,12 +194,16 @@ impl Store {
         settle_after: Duration,
     ) -> Result<Vec<Result<Saved, SaveError>>, SaveError> {
         self.write(|transaction| {
-            for poll in polls {
+            for poll in polls.iter().filter(|poll| poll.since.is_none()) {
                 raise_watermark(transaction, poll)?;
             }
             let mut results = Vec::with_capacity(polls.len());
             for poll in polls {
-                match merge(transaction, poll, settle_after) {
+                let kept = match poll.since {
+                    None => merge(transaction, poll, settle_after),
+                    Some(_) => months::reconcile(transaction, poll),
+                };
+                match kept {
                     Err(error @ SaveError::Sqlite(_)) => return Err(error),
                     result => results.push(result),
                 }
@@ -262,6 +274,18 @@ impl Store {
         match rows::find_target(connection, target)? {
             Some(id) => rows::load_days(connection, id, target, dates),
             None => Ok(BTreeMap::new()),
+        }
+    }
+
+    /// The sums that the upstream has told of the dates of a target from `first` on, in ascending order.
+    ///
+    /// # Errors
+    /// When they cannot be read or are damaged.
+    pub fn sums(&self, target: &Target, first: Date) -> Result<Vec<Sums>, SaveError> {
+        let connection = self.connection()?;
+        match rows::find_target(connection, target)? {
+            Some(id) => months::load_sums(connection, id, target, first),
+            None => Ok(Vec::new()),
         }
     }
 
@@ -383,11 +407,13 @@ fn restore(connection: &Connection, target: &Target, today: Date) -> Result<Rest
     }
     let recently = today.minus_days(ASKED_DAYS)..=today;
     let asked = rows::load_asked(connection, id, target, &recently)?;
+    let month = months::load(connection, id, target)?;
     Ok(Restored {
         ledger,
         sums,
         last_success,
         asked,
+        month,
     })
 }
 
@@ -472,6 +498,7 @@ fn merge(
         ledger,
         sums,
         arrivals: merged.arrivals,
+        reconciled: None,
     })
 }
 

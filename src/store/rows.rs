@@ -12,8 +12,11 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use super::codec;
 use super::{SaveError, Unpushed};
 use crate::usage::{
-    BUCKET_SECONDS, Beginning, Date, Day, Ledger, Media, Series, Source, Target, TimeKey,
+    App, BUCKET_SECONDS, Beginning, Date, Day, Ledger, Media, Series, Source, Target, TimeKey,
 };
+
+/// For so many days more than buckets the sums of dates of a whole account are kept.
+const PACKAGE_DAYS: u64 = 400;
 
 /// Key of a target's rows.
 pub(super) type TargetId = i64;
@@ -341,6 +344,11 @@ pub(super) fn forget_days_before(
          WHERE EXISTS (SELECT 1 FROM day WHERE target = id AND date <= ?1) AND floor IS NOT NULL",
         [&last],
     )?;
+    // Packages may last a year: what is known of a whole account is kept for longer than what is known of each app.
+    transaction.execute(
+        "DELETE FROM day_sum WHERE date <= ?1 AND (date <= ?2 OR target IN (SELECT id FROM target WHERE app <> ?3))",
+        params![last, date.minus_days(PACKAGE_DAYS).to_string(), App::TOTAL],
+    )?;
     // Target by target, or it would have to read every day there is.
     transaction.execute(
         "DELETE FROM day WHERE (target, date) IN
@@ -429,7 +437,7 @@ pub(super) fn pack_days(
     Ok(())
 }
 
-fn instant(seconds: i64) -> Option<DateTime<Utc>> {
+pub(super) fn instant(seconds: i64) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(seconds, 0)
 }
 
@@ -440,7 +448,7 @@ fn time_key(seconds: i64, index: usize) -> rusqlite::Result<TimeKey> {
         .ok_or(rusqlite::Error::IntegralValueOutOfRange(index, seconds))
 }
 
-fn parsed<T>(text: &str, index: usize) -> rusqlite::Result<T>
+pub(super) fn parsed<T>(text: &str, index: usize) -> rusqlite::Result<T>
 where
     T: FromStr<Err: Error + Send + Sync + 'static>,
 {
@@ -450,11 +458,11 @@ where
 }
 
 /// SQLite's integers are signed; a total beyond their range has long since stopped meaning anything.
-fn signed(value: u64) -> i64 {
+pub(super) fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-fn unsigned(row: &Row<'_>, index: usize) -> rusqlite::Result<u64> {
+pub(super) fn unsigned(row: &Row<'_>, index: usize) -> rusqlite::Result<u64> {
     let value: i64 = row.get(index)?;
     u64::try_from(value).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(index, value))
 }

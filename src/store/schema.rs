@@ -75,6 +75,19 @@ const MIGRATIONS: [&str; 4] = [
         action TEXT NOT NULL,            -- that the item is asked for by since its first action is retired
         PRIMARY KEY (account, item)
     ) STRICT, WITHOUT ROWID;
+    CREATE TABLE day_sum (
+        target INTEGER NOT NULL REFERENCES target (id),
+        date TEXT NOT NULL,
+        sums TEXT NOT NULL,              -- as the upstream tells them beside the buckets: JSON, ms by media
+        PRIMARY KEY (target, date)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE month (
+        target INTEGER PRIMARY KEY REFERENCES target (id),
+        asked_at INTEGER NOT NULL,       -- when the upstream last told such sums, Unix seconds
+        through TEXT NOT NULL,           -- the last date that is counted in
+        minutes TEXT NOT NULL,           -- of the first of that month up to it: JSON, billable minutes by media
+        unreconciled_ms INTEGER NOT NULL -- how far those sums are from the sums of their buckets
+    ) STRICT;
 ",
 ];
 

@@ -1,13 +1,14 @@
 //! The store as the poller uses it: what is saved is there after a restart, and what is not a state is refused.
 
 mod archive;
+mod months;
 mod tampering;
 
 use chrono::TimeDelta;
 use proptest::prelude::*;
 
 use super::*;
-use crate::usage::{App, Media};
+use crate::usage::{App, Counted, Media};
 
 const AFTER: Duration = TimeDelta::minutes(15);
 
@@ -35,6 +36,7 @@ fn poll(app: App, date: Date, rows: &[(i64, u64)]) -> Poll {
     Poll {
         target: target(app),
         date,
+        since: None,
         asked_at,
         answer,
     }

@@ -30,6 +30,8 @@ pub enum Rejected {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     source: Source,
+    /// The largest value that is believed.
+    most_ms: u64,
     columns: Vec<Media>,
     keys: Vec<TimeKey>,
     values_ms: Vec<u64>,
@@ -42,10 +44,19 @@ impl Answer {
     pub fn new(columns: Vec<Media>) -> Self {
         Self {
             source: Source::default(),
+            most_ms: ABSURD_MS,
             columns,
             keys: Vec::new(),
             values_ms: Vec::new(),
             rejected: 0,
+        }
+    }
+
+    /// The same answer, with sums of days for its rows.
+    pub fn of_days(self) -> Self {
+        Self {
+            most_ms: ABSURD_MS * BUCKETS_PER_DAY as u64,
+            ..self
         }
     }
 
@@ -68,7 +79,7 @@ impl Answer {
     /// When the number of values is not the number of columns: a slip in the caller, not in its input.
     pub fn push(&mut self, key: TimeKey, values_ms: &[u64]) -> Result<(), Rejected> {
         assert_eq!(values_ms.len(), self.columns.len(), "one value per column");
-        if values_ms.iter().any(|&value| value > ABSURD_MS) {
+        if values_ms.iter().any(|&value| value > self.most_ms) {
             self.rejected += 1;
             return Err(Rejected::Value);
         }

@@ -53,6 +53,11 @@ impl Date {
         Self(self.0.pred_opt().unwrap_or(NaiveDate::MIN))
     }
 
+    /// The first date of its month.
+    pub fn first_of_month(self) -> Self {
+        Self(self.0.with_day(1).unwrap_or(self.0))
+    }
+
     /// This date and those after it, as far as `last`.
     pub fn through(self, last: Self) -> impl Iterator<Item = Self> {
         std::iter::successors(Some(self), |date| Some(date.succ()))

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{ANSWERED_DATES, Date, Day, Ledger, Media, SeriesView, Unit, View, final_at};
+use super::{ANSWERED_DATES, Counted, Date, Day, Ledger, Media, SeriesView, Unit, View, final_at};
 
 /// State that is older than this may be a copy that was restored, and its counters lower than they have been seen: a
 /// reset to Prometheus, which would count all of it again. Younger state is the last that was shown.
@@ -18,6 +18,11 @@ pub struct Sums {
 }
 
 impl Sums {
+    /// Sums of a date, in ms per media.
+    pub fn new(date: Date, sums_ms: Vec<(Media, u64)>) -> Self {
+        Self { date, sums_ms }
+    }
+
     /// The sums of `day`, being the date `date`.
     pub fn of(date: Date, day: &Day) -> Self {
         let sums_ms = day
@@ -28,7 +33,18 @@ impl Sums {
         Self { date, sums_ms }
     }
 
-    fn get(&self, media: Media) -> u64 {
+    /// Whose they are.
+    pub fn date(&self) -> Date {
+        self.date
+    }
+
+    /// The media that there are sums of.
+    pub fn media(&self) -> impl Iterator<Item = Media> {
+        self.sums_ms.iter().map(|&(media, _)| media)
+    }
+
+    /// The sum of a media, in ms.
+    pub fn get(&self, media: Media) -> u64 {
         self.sums_ms
             .iter()
             .find(|(own, _)| *own == media)
@@ -45,6 +61,9 @@ pub struct Standing {
     media: Vec<Media>,
     /// The sums of the newest dates that were heard of, newest first; no more than today and yesterday are needed.
     sums: Vec<Sums>,
+    /// What is counted of the month; `None` before the upstream has told the sums of its dates.
+    month: Option<Counted>,
+    unreconciled_ms: u64,
     up: Option<bool>,
     last_success: Option<DateTime<Utc>>,
     /// Dates to be heard of before the counters are shown.
@@ -65,6 +84,8 @@ impl Standing {
             ledger,
             media,
             sums: Vec::new(),
+            month: None,
+            unreconciled_ms: 0,
             up: None,
             last_success,
             expected: BTreeSet::new(),
@@ -77,6 +98,22 @@ impl Standing {
     pub fn learned(&mut self, ledger: Ledger, sums: Vec<Sums>) {
         self.ledger = ledger;
         self.keep_sums(sums);
+    }
+
+    /// The upstream has told the sums of the month's dates: what is counted by them, and how far they are from the sums of
+    /// their buckets.
+    pub fn reconciled(&mut self, month: Counted, unreconciled_ms: u64) {
+        self.month = Some(month);
+        self.unreconciled_ms = unreconciled_ms;
+    }
+
+    /// Another date is today: those before yesterday are counted in now.
+    pub fn turn(&mut self, today: Date) {
+        if let Some(month) = &mut self.month
+            && !month.follow(today, &self.sums)
+        {
+            self.month = None;
+        }
     }
 
     /// Holds the counters back until every date since the last success is heard of, unless that was just now. `asked`
@@ -138,6 +175,7 @@ impl Standing {
             bucket: self.ledger.settled,
             revised_up_ms: self.ledger.raised_ms,
             revised_down_ms: self.ledger.lowered_ms,
+            unreconciled_ms: self.month.as_ref().map(|_| self.unreconciled_ms),
             catching_up: self.is_catching_up(today),
             up: self.up,
             last_success: self.last_success.map(|at| at.timestamp()),
@@ -158,7 +196,20 @@ impl Standing {
             bucket_ms: series.map_or(0, |series| series.bucket_ms),
             today_ms: self.sum_ms(today, media),
             yesterday_ms: self.sum_ms(today.pred(), media),
+            month_minutes: self.month_minutes(today, media),
         }
+    }
+
+    /// In the first two days of a month nothing need be told: they are at hand.
+    fn month_minutes(&self, today: Date, media: Media) -> Option<u64> {
+        let first = today.first_of_month();
+        let begun = Counted::new(first.pred(), Vec::new());
+        let month = match &self.month {
+            Some(month) if month.through() >= first => month,
+            _ if first >= today.pred() => &begun,
+            _ => return None,
+        };
+        Some(month.up_to(today, media, &self.sums))
     }
 
     fn sum_ms(&self, date: Date, media: Media) -> u64 {

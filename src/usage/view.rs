@@ -15,6 +15,9 @@ pub struct View {
     pub revised_up_ms: u64,
     /// Seconds, in ms, by which already published buckets were lowered.
     pub revised_down_ms: u64,
+    /// Sums of days that the upstream tells and those of its own buckets, how far they are apart over the dates that are
+    /// final, in ms; `None` before it was compared.
+    pub unreconciled_ms: Option<u64>,
     /// Whether the counters are held back, because they may be lower than they have been seen.
     pub catching_up: bool,
     /// Whether the last poll succeeded; `None` before the first one has ended.
@@ -38,4 +41,6 @@ pub struct SeriesView {
     pub today_ms: u64,
     /// Usage of yesterday's Beijing date.
     pub yesterday_ms: u64,
+    /// Billable minutes of the month so far; `None` before they are known.
+    pub month_minutes: Option<u64>,
 }

@@ -106,6 +106,7 @@ fn make_state(home: &Home, apps: &[u64]) {
             .plus_seconds(-3600);
         answer.push(key, &[1_000; 5]).expect("a sane row");
         Poll {
+            since: None,
             target: Target {
                 account: "main".into(),
                 app: App::Id(app),

@@ -16,6 +16,8 @@ struct Run {
     on_the_way: Vec<(Duration, Attempt)>,
     /// When each target was asked for which date.
     asked: Vec<(Duration, usize, Date)>,
+    /// When each target was asked for the sums of dates up to which.
+    sums: Vec<(Duration, usize, Date)>,
 }
 
 fn utc(text: &str) -> DateTime<Utc> {
@@ -37,7 +39,12 @@ impl Run {
             utc: utc(start),
             mono: Duration::from_secs(1000),
         };
-        let lane = Lane::new(pace(), Quota::new(rate), vec![Vec::new(); targets], now);
+        let lane = Lane::new(
+            pace(),
+            Quota::new(rate),
+            vec![Before::default(); targets],
+            now,
+        );
         let trip = Duration::from_millis(1);
         Self {
             lane,
@@ -46,6 +53,7 @@ impl Run {
             trip,
             on_the_way: Vec::new(),
             asked: Vec::new(),
+            sums: Vec::new(),
         }
     }
 
@@ -78,8 +86,11 @@ impl Run {
             }
             let wake = match self.lane.next(self.now) {
                 Next::Attempt(attempt) => {
-                    self.asked
-                        .push((self.now.mono, attempt.job.target, attempt.job.date));
+                    let asked = (self.now.mono, attempt.job.target, attempt.job.date);
+                    match attempt.job.since {
+                        None => self.asked.push(asked),
+                        Some(_) => self.sums.push(asked),
+                    }
                     self.on_the_way.push((self.now.mono + self.trip, attempt));
                     continue;
                 }
@@ -209,7 +220,11 @@ fn an_outage_is_caught_up() {
         mono: Duration::from_secs(1000),
     };
     let mut run = Run::new(0, 20.0, "2024-02-28T02:00:00Z");
-    run.lane = Lane::new(pace(), Quota::new(20.0), vec![known.collect()], now);
+    let before = Before {
+        asked: known.collect(),
+        ..Before::default()
+    };
+    run.lane = Lane::new(pace(), Quota::new(20.0), vec![before], now);
     run.for_minutes(1);
     assert_eq!(run.times(0, "2024-02-27").len(), 1);
     assert_eq!(run.times(0, "2024-02-26").len(), 1);
@@ -225,11 +240,8 @@ fn saturated_it_uses_the_limit_and_nobody_starves() {
     let mut run = Run::new(6000, 20.0, "2024-02-28T02:00:00Z");
     run.for_minutes(60);
     let minutes_30 = Duration::from_secs(1000) + MINUTE * 30;
-    let late: Vec<_> = run
-        .asked
-        .iter()
-        .filter(|(at, ..)| *at > minutes_30)
-        .collect();
+    let asked = run.asked.iter().chain(&run.sums);
+    let late: Vec<_> = asked.filter(|(at, ..)| *at > minutes_30).collect();
     assert!(
         late.len() >= 20 * 60 * 30 * 98 / 100,
         "{} of 36000",
@@ -320,4 +332,27 @@ fn a_clock_set_back_over_midnight_does_no_harm() {
     run.start += TimeDelta::hours(2);
     run.for_minutes(5);
     assert!(run.times(0, "2024-02-29").len() >= 9);
+}
+
+#[test]
+fn sums_are_asked_at_the_start_and_once_after_each_date_is_final() {
+    // 10:00 in Beijing, when yesterday is final.
+    let mut run = Run::new(20, 20.0, "2024-02-28T02:00:00Z");
+    run.for_minutes(24 * 60);
+    let of_target: Vec<_> = run
+        .sums
+        .iter()
+        .filter(|(_, target, _)| *target == 7)
+        .collect();
+    let days: Vec<String> = of_target
+        .iter()
+        .map(|(.., last)| last.to_string())
+        .collect();
+    assert_eq!(days, ["2024-02-27", "2024-02-28"]);
+    let second = of_target[1].0 - Duration::from_secs(1000);
+    let final_again = MINUTE * (23 * 60 + 30);
+    assert!(
+        second >= final_again && second <= final_again + MINUTE * 2,
+        "{second:?}"
+    );
 }

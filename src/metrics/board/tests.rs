@@ -61,6 +61,7 @@ fn view(n: u64, media: &[Media]) -> View {
         bucket_ms: n * 1000,
         today_ms: n * 1000,
         yesterday_ms: n * 1000,
+        month_minutes: Some(n),
     });
     View {
         unit: Unit::Seconds,
@@ -68,6 +69,7 @@ fn view(n: u64, media: &[Media]) -> View {
         bucket: Some(TimeKey::from_unix(n as i64)),
         revised_up_ms: n * 1000,
         revised_down_ms: n * 1000,
+        unreconciled_ms: Some(n * 1000),
         catching_up: false,
         up: Some(true),
         last_success: Some(n as i64),
@@ -122,6 +124,7 @@ fn small_board() -> Arc<Exposition> {
         bucket_ms: 12_000,
         today_ms: 86_400_000,
         yesterday_ms: 0,
+        month_minutes: Some(2000),
     };
     let video = SeriesView {
         media: Media::VideoHd,
@@ -130,6 +133,7 @@ fn small_board() -> Arc<Exposition> {
         bucket_ms: 0,
         today_ms: 100,
         yesterday_ms: 20,
+        month_minutes: None,
     };
     board.set(
         0,
@@ -139,6 +143,7 @@ fn small_board() -> Arc<Exposition> {
             bucket: Some(TimeKey::from_unix(1_599_494_700)),
             revised_up_ms: 1500,
             revised_down_ms: 2000,
+            unreconciled_ms: Some(1500),
             catching_up: false,
             up: Some(true),
             last_success: Some(1_599_495_600),
@@ -251,11 +256,17 @@ fn scrapes_never_see_two_states_of_one_target() {
     assert!(shown(&exposition, Format::Text).contains("} 59\n"));
 }
 
-/// Every figure of a target is the number of its generation.
+/// Every figure of a target is the number of its generation, but for those in other units.
 fn assert_one_state(text: &str) {
     let mut generations = BTreeMap::new();
     for line in text.lines().filter(|line| {
-        !line.starts_with('#') && !line.starts_with("trtc_app_info") && !line.starts_with("trtc_up")
+        let others = [
+            "#",
+            "trtc_app_info",
+            "trtc_up",
+            "trtc_usage_billable_minutes",
+        ];
+        !others.iter().any(|other| line.starts_with(other))
     }) {
         let (series, value) = line.rsplit_once(' ').expect("a sample");
         let app = series.split('"').nth(3).expect("a second label");
@@ -276,7 +287,7 @@ fn media_and_labels_agree_with_their_names() {
     for media in Media::KNOWN {
         assert_eq!(
             text.matches(&format!(",media=\"{media}\"")).count(),
-            5,
+            8,
             "{media}"
         );
     }

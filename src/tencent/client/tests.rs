@@ -121,6 +121,7 @@ fn client(address: SocketAddr) -> Client {
 fn query() -> Query {
     Query {
         parameter: None,
+        since: None,
         action: &INTERACTIVE_TIME,
         app: App::Id(1_400_243_510),
         date: "2020-09-08".parse().expect("a date"),

@@ -20,9 +20,9 @@ use self::reading::{AtOnce, OneByOne, Reading};
 use super::action::{Action, Parameter, Shape};
 use crate::usage::{Answer, App, Date, Rejected};
 
-/// A question: the usage of one app, or of the whole account, on one date.
+/// A question: the usage of one app, or of the whole account.
 ///
-/// It is always a single date because that is how the upstream is made to answer in five-minute rows.
+/// About a single date the upstream answers in five-minute rows, about several in one row for each.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Query {
     /// Which action is asked.
@@ -31,14 +31,16 @@ pub struct Query {
     pub parameter: Option<Parameter>,
     /// Whose usage.
     pub app: App,
-    /// The Beijing date.
+    /// The Beijing date, or the last of several.
     pub date: Date,
+    /// The first of several dates, when their sums are asked for; before `date`, or it would be but one.
+    pub since: Option<Date>,
 }
 
 /// The body of the request that asks `query`.
 pub fn request_body(query: &Query) -> String {
-    let date = query.date;
-    let mut body = format!(r#"{{"StartTime":"{date}","EndTime":"{date}""#);
+    let (last, first) = (query.date, query.since.unwrap_or(query.date));
+    let mut body = format!(r#"{{"StartTime":"{first}","EndTime":"{last}""#);
     if let App::Id(id) = query.app {
         body += &format!(r#","SdkAppId":{id}"#);
     }

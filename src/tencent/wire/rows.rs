@@ -12,17 +12,23 @@ pub(super) struct Row {
     pub(super) values: PerColumn<u64>,
 }
 
-/// Gathers the rows of one answer.
+/// Gathers the rows of one answer: buckets of one date, or the sums of several.
 ///
-/// Rows of the day before and after are taken, as the upstream's own examples have them; further away they would move
+/// Of buckets, rows of the day before and after are taken, as the upstream's own examples have them; further away they would move
 /// counters for days that nobody asked about.
 ///
 /// A bare date is how the upstream labels the sum of a day when asked about several, which it never is from here. Should
 /// it come nevertheless, it is read as the bucket at that date's midnight, so that the counter still follows the day; but
 /// not beside that date's finer rows, where it would count the day twice.
 pub(super) struct Rows {
-    /// Midnight of the day before the date asked for.
+    /// The first midnight of what is taken: of one date that of the day before.
     begin: TimeKey,
+    /// How many days are taken.
+    days: i64,
+    /// Whether sums of days were asked for.
+    are_sums: bool,
+    /// A row within a day where sums of days were asked for: then all of them may be something else.
+    has_bucket: bool,
     columns: usize,
     answer: Answer,
     left_out: Option<Rejected>,
@@ -34,10 +40,22 @@ pub(super) struct Rows {
 impl Rows {
     pub(super) fn of(query: &Query, columns: &Columns) -> Self {
         let columns: Vec<_> = columns.media().collect();
+        let number = columns.len();
+        let answer = Answer::new(columns).said_by(query.action.source);
+        let begin = query.since.unwrap_or_else(|| query.date.pred());
+        let end = query
+            .since
+            .map_or_else(|| query.date.succ(), |_| query.date);
         Self {
-            begin: query.date.pred().midnight(),
-            columns: columns.len(),
-            answer: Answer::new(columns).said_by(query.action.source),
+            begin: begin.midnight(),
+            days: end.days_since(begin) + 1,
+            are_sums: query.since.is_some(),
+            has_bucket: false,
+            columns: number,
+            answer: match query.since {
+                None => answer,
+                Some(_) => answer.of_days(),
+            },
             left_out: None,
             has_times: [false; 3],
             bare_dates: Vec::new(),
@@ -48,6 +66,7 @@ impl Rows {
     pub(super) fn add(&mut self, row: Result<Row, Rejected>) {
         match row {
             Err(reason) => self.leave_out(reason),
+            Ok(row) if self.are_sums => self.add_sum(&row),
             Ok(row) => match self.has_times_beside(&row) {
                 None => self.leave_out(Rejected::OtherDate),
                 Some(_) if row.label.is_bare_date => self.bare_dates.push(row),
@@ -56,6 +75,15 @@ impl Rows {
                     self.push(&row);
                 }
             },
+        }
+    }
+
+    fn add_sum(&mut self, row: &Row) {
+        self.has_bucket |= row.label.key.second_of_day() != 0;
+        if (0..self.days).contains(&row.label.key.days_since(self.begin)) {
+            self.push(row);
+        } else {
+            self.leave_out(Rejected::OtherDate);
         }
     }
 
@@ -70,7 +98,10 @@ impl Rows {
         mut self,
         request_id: Option<String>,
         deprecated: Option<String>,
-    ) -> Reply {
+    ) -> Result<Reply, String> {
+        if self.has_bucket {
+            return Err("rows within a day where the sums of days were asked for".to_owned());
+        }
         for row in std::mem::take(&mut self.bare_dates) {
             if self.has_times_beside(&row) == Some(&mut true) {
                 self.leave_out(Rejected::DaySum);
@@ -78,12 +109,12 @@ impl Rows {
                 self.push(&row);
             }
         }
-        Reply {
+        Ok(Reply {
             answer: self.answer,
             left_out: self.left_out,
             request_id,
             deprecated,
-        }
+        })
     }
 
     fn push(&mut self, row: &Row) {

@@ -19,6 +19,7 @@ fn query(action: &'static Action, app: App) -> Query {
     Query {
         action,
         parameter: None,
+        since: None,
         app,
         date: "2020-09-08".parse().expect("a date"),
     }
@@ -128,6 +129,39 @@ fn the_documented_two_days_are_bare_dates_at_midnight() {
                 &[30_690_000, 8_896_000, 17_792_000, 26_688_000, 0]
             ),
         ]
+    );
+}
+
+#[test]
+fn the_sums_of_several_dates_are_taken_within_them() {
+    let month = |action| Query {
+        since: Some("2020-09-07".parse().expect("a date")),
+        ..query(action, APP)
+    };
+    assert_eq!(
+        request_body(&month(&INTERACTIVE_TIME)),
+        r#"{"StartTime":"2020-09-07","EndTime":"2020-09-08","SdkAppId":1400243510}"#
+    );
+    let reply = parse(&month(&INTERACTIVE_TIME), TWO_DAYS.as_bytes()).expect("an answer");
+    assert_eq!(rows(&reply).len(), 2);
+    let keyed = |keys: [&str; 2]| {
+        let rows = keys.map(|key| format!(r#"{{"TimeKey":"{key}","UsageValue":[1.5]}}"#));
+        let body = format!(
+            r#"{{"Response":{{"UsageKey":["Audio"],"UsageList":[{}]}}}}"#,
+            rows.join(",")
+        );
+        parse(&month(&TRTC_USAGE), body.as_bytes())
+    };
+    let reply = keyed(["2020-09-07 00:00:00", "2020-09-09 00:00:00"]).expect("an answer");
+    assert_eq!(
+        rows(&reply),
+        [row("2020-09-07 00:00:00", &[90_000, 0, 0, 0, 0, 0])]
+    );
+    assert_eq!(reply.left_out, Some(Rejected::OtherDate));
+    let buckets = keyed(["2020-09-07 00:00:00", "2020-09-07 00:05:00"]);
+    assert!(
+        matches!(buckets, Err(WireError::Malformed(_))),
+        "{buckets:?}"
     );
 }
 

@@ -50,6 +50,7 @@ pub(crate) fn view(index: usize, polls: u64) -> View {
             bucket_ms: seed * factor % 36_000 * 1000,
             today_ms: seed * factor % 8_640_000 * 1000,
             yesterday_ms: index as u64 * factor % 8_640_000 * 1000,
+            month_minutes: Some(seed * factor % 1_000_000),
         });
     View {
         unit: Unit::Seconds,
@@ -59,6 +60,7 @@ pub(crate) fn view(index: usize, polls: u64) -> View {
         )),
         revised_up_ms: seed % 1000 * 1000,
         revised_down_ms: 0,
+        unreconciled_ms: Some(0),
         catching_up: false,
         up: Some(true),
         last_success: Some(1_709_049_600 + polls.cast_signed() * 60 + index as i64 % 60),

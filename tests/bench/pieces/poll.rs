@@ -61,6 +61,7 @@ fn whole(criterion: &mut Criterion) {
 fn query(app: usize) -> Query {
     Query {
         parameter: None,
+        since: None,
         action: &INTERACTIVE_TIME,
         app: App::Id(1_400_000_001 + app as u64),
         date: DAY.parse().expect("a date"),
@@ -150,6 +151,7 @@ impl Work {
                 black_box(self.signer.sign(&query));
                 let reply = wire::parse(&query, self.answers[app][generation].as_bytes());
                 Poll {
+                    since: None,
                     target: figures::target(app),
                     date,
                     asked_at,

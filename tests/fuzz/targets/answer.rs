@@ -30,6 +30,7 @@ fuzz_target!(|input: &[u8]| {
     };
     let query = Query {
         parameter: None,
+        since: None,
         action: Action::ALL[usize::from(choice & 1) + usize::from(choice >> 2) % 6],
         app: if choice & 2 == 0 {
             App::Id(1_400_243_510)

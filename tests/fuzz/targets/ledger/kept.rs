@@ -67,6 +67,7 @@ impl Book for Kept {
         let poll = Poll {
             target: self.target.clone(),
             date: said.date,
+            since: None,
             asked_at: said.asked_at,
             answer: super::answer(said, said.rows.iter()),
         };

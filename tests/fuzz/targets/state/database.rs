@@ -153,6 +153,7 @@ fn save(
     let poll = Poll {
         target: target(app),
         date,
+        since: None,
         asked_at: at(date, hour),
         answer: answer(rows),
     };

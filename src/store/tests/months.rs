@@ -1,0 +1,146 @@
+//! The upstream's own sums of days beside its buckets.
+
+use super::*;
+use crate::usage::Source;
+
+const SOURCE: Source = Source(2);
+
+fn at(date: Date, hours: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(date.midnight().unix() + hours * 3600, 0).expect("in range")
+}
+
+/// Buckets of a date, asked for when they were final.
+fn buckets(date: Date, values: &[(i64, u64)]) -> Poll {
+    let poll = poll(App::Total, date, values);
+    Poll {
+        asked_at: at(date.succ(), 12),
+        answer: poll.answer.said_by(SOURCE),
+        ..poll
+    }
+}
+
+/// The sums of the dates up to `last`, asked for on the next day at noon.
+fn sums(last: Date, days: &[(Date, u64)]) -> Poll {
+    let mut answer = Answer::new(vec![Media::Audio]).of_days().said_by(SOURCE);
+    for &(date, ms) in days {
+        answer.push(date.midnight(), &[ms]).expect("a sane row");
+    }
+    Poll {
+        target: target(App::Total),
+        date: last,
+        since: Some(last.first_of_month()),
+        asked_at: at(last.succ(), 12),
+        answer,
+    }
+}
+
+#[test]
+fn sums_are_kept_counted_and_change_no_counter() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (first, last) = (date().pred(), date());
+    let mut store = Store::open(directory.path()).expect("opens");
+    let before = save(&mut store, buckets(first.pred(), &[]));
+    save(&mut store, buckets(first, &[(3, 61_000), (4, 30_000)]));
+    let after = save(&mut store, buckets(last, &[(0, 10_000)]));
+    assert!(before.reconciled.is_none());
+    let saved = save(&mut store, sums(last, &[(first, 91_000), (last, 10_000)]));
+    assert_eq!(saved.ledger, after.ledger);
+    let reconciled = saved.reconciled.expect("sums");
+    assert_eq!(
+        reconciled.month,
+        Counted::new(last, vec![(Media::Audio, 2 + 1)])
+    );
+    assert_eq!(
+        (reconciled.unreconciled_ms, &*reconciled.disputed),
+        (0, &[][..])
+    );
+    drop(store);
+
+    let store = Store::open(directory.path()).expect("opens");
+    let kept = store
+        .restore(&target(App::Total), last.succ())
+        .expect("readable");
+    assert_eq!(kept.month, Some((reconciled, at(last.succ(), 12))));
+    let kept = store.sums(&target(App::Total), last).expect("readable");
+    assert_eq!(kept, [Sums::new(last, vec![(Media::Audio, 10_000)])]);
+}
+
+#[test]
+fn a_day_whose_buckets_do_not_add_up_is_disputed() {
+    let (first, last) = (date().pred(), date());
+    let mut store = Store::in_memory().expect("opens");
+    save(&mut store, buckets(first, &[(3, 60_000)]));
+    save(&mut store, buckets(last, &[(3, 60_000)]));
+    let told = sums(last, &[(first, 61_000), (last, 59_000)]);
+    let saved = save(&mut store, told).reconciled.expect("sums");
+    assert_eq!(
+        saved.unreconciled_ms, 0,
+        "as far apart as rounding may make them"
+    );
+    let told = sums(last, &[(first, 360_000), (last, 60_000)]);
+    let saved = save(&mut store, told).reconciled.expect("sums");
+    assert_eq!(
+        (saved.unreconciled_ms, &*saved.disputed),
+        (300_000, &[first][..])
+    );
+}
+
+#[test]
+fn of_a_day_that_is_not_told_the_buckets_count() {
+    let (first, last) = (date().pred(), date());
+    let mut store = Store::in_memory().expect("opens");
+    save(&mut store, buckets(first, &[(3, 90_000)]));
+    let saved = save(&mut store, sums(last, &[(last, 60_000)]))
+        .reconciled
+        .expect("sums");
+    assert_eq!(saved.month, Counted::new(last, vec![(Media::Audio, 2 + 1)]));
+    assert_eq!(saved.unreconciled_ms, 0);
+}
+
+#[test]
+fn a_day_that_is_not_final_or_not_of_this_action_is_nobodys_dispute() {
+    let (first, last) = (date().pred(), date());
+    let mut store = Store::in_memory().expect("opens");
+    let other = buckets(first, &[(3, 60_000)]);
+    save(
+        &mut store,
+        Poll {
+            answer: other.answer.said_by(Source(1)),
+            ..other
+        },
+    );
+    let early = buckets(last, &[(3, 60_000)]);
+    save(
+        &mut store,
+        Poll {
+            asked_at: at(last, 23),
+            ..early
+        },
+    );
+    let told = sums(last, &[(first, 600_000), (last, 600_000)]);
+    let saved = save(&mut store, told).reconciled.expect("sums");
+    assert_eq!(saved.unreconciled_ms, 0);
+}
+
+#[test]
+fn sums_of_an_account_outlive_its_buckets() {
+    let mut store = Store::in_memory().expect("opens");
+    let app = target(App::Id(1));
+    save(&mut store, sums(date(), &[(date(), 10_000)]));
+    save(
+        &mut store,
+        Poll {
+            target: app.clone(),
+            ..sums(date(), &[(date(), 10_000)])
+        },
+    );
+    store.forget_before(date().succ()).expect("forgets");
+    assert_eq!(store.sums(&app, date()).expect("readable"), []);
+    assert_eq!(
+        store
+            .sums(&target(App::Total), date())
+            .expect("readable")
+            .len(),
+        1
+    );
+}
