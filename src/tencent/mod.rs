@@ -7,6 +7,8 @@ pub mod client;
 mod codes;
 pub mod credentials;
 pub mod error;
+mod gateway;
+mod http;
 pub mod sign;
 pub mod skew;
 mod upstream;

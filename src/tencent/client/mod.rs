@@ -1,22 +1,19 @@
 //! Puts one question on the wire and brings back its answer. One call is one attempt, signed when it is made: when to ask
 //! again is the schedule's business.
 
-mod http;
-
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, HeaderValue};
-use reqwest::{Method, Request, StatusCode, Url};
+use reqwest::{Request, StatusCode};
 
-use http::{JSON, date, host, in_full, read};
-
-use super::action::SERVICE;
+use super::action::{SERVICE, VERSION};
 use super::clean::{clean, excerpt};
 use super::credentials::{Credentials, Provider};
 use super::error::CallError;
-use super::sign::{self, DayKey};
+use super::gateway::{Call, Gateway, Service};
+pub use super::http::BuildError;
+use super::http::{date, in_full, read};
 use super::skew::{Recent, Skew};
 use super::wire::{self, Query, Reply, WireError};
 use crate::clock::{Clock, Moment};
@@ -33,38 +30,20 @@ const MAX_FAILED_BODY_BYTES: usize = 64 * 1024;
 /// Connecting either works soon or not at all.
 const MAX_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+const TRTC: Service = Service {
+    name: SERVICE,
+    version: VERSION,
+};
+
 /// Asks on behalf of one account.
 pub struct Client {
-    http: reqwest::Client,
-    endpoint: Url,
-    /// What the `Host` header says, for it is signed.
-    host: String,
+    gateway: Gateway,
     connect_timeout: Duration,
     request_timeout: Duration,
     credentials: Provider,
-    day_key: Mutex<DayKey>,
     told_of_retirement: AtomicBool,
     skews: Mutex<Recent>,
     clock: Arc<dyn Clock>,
-}
-
-/// Why there can be no client.
-#[derive(Debug, thiserror::Error)]
-pub enum BuildError {
-    /// The endpoint has no host.
-    #[error("the endpoint {0} names no host")]
-    NoHost(Url),
-    /// A configured value cannot be sent.
-    #[error("{value:?} cannot be sent as {header}")]
-    Header {
-        /// The header.
-        header: &'static str,
-        /// What was to be its value.
-        value: String,
-    },
-    /// HTTP could not be set up; for want of the system's CA certificates, most often.
-    #[error("cannot set up HTTPS (are CA certificates installed, or is SSL_CERT_FILE set?): {0}")]
-    Http(String),
 }
 
 impl Client {
@@ -79,14 +58,10 @@ impl Client {
     ) -> Result<Self, BuildError> {
         let connect_timeout = upstream.request_timeout.min(MAX_CONNECT_TIMEOUT);
         Ok(Self {
-            http: http::client(upstream, roots, connect_timeout)?,
-            endpoint: upstream.endpoint.clone(),
-            host: host(&upstream.endpoint)
-                .ok_or_else(|| BuildError::NoHost(upstream.endpoint.clone()))?,
+            gateway: Gateway::new(TRTC, &upstream.endpoint, upstream, roots, connect_timeout)?,
             connect_timeout,
             request_timeout: upstream.request_timeout,
             credentials: Provider::new(&upstream.credentials),
-            day_key: Mutex::default(),
             told_of_retirement: AtomicBool::new(false),
             skews: Mutex::default(),
             clock,
@@ -125,7 +100,7 @@ impl Client {
         let credentials = self.credentials.current()?;
         let request = self.request(query, &credentials, sent.utc.timestamp())?;
         let failed = |error| self.transport(error, &credentials);
-        let mut response = self.http.execute(request).await.map_err(failed)?;
+        let mut response = self.gateway.send(request).await.map_err(failed)?;
         let received = self.clock.now();
         let skew = date(&response).map(|date| Skew::told_by(date, sent, received));
         let refused = |error: WireError, body: &[u8]| {
@@ -173,7 +148,7 @@ impl Client {
         Some(skew)
     }
 
-    /// The signed request. The token goes along unsigned, as the upstream wants it.
+    /// The signed request.
     ///
     /// The timestamp is this machine's even when its clock is known to be wrong. Signing with the upstream's time would
     /// get answers, but the dates that are asked for, and when a day is settled and final, would still follow the wrong
@@ -184,39 +159,12 @@ impl Client {
         credentials: &Credentials,
         timestamp: i64,
     ) -> Result<Request, CallError> {
-        let body = wire::request_body(query);
-        let mut request = Request::new(Method::POST, self.endpoint.clone());
-        let headers = request.headers_mut();
-        headers.insert("x-tc-action", HeaderValue::from_static(query.action.name));
-        headers.insert("x-tc-timestamp", timestamp.into());
-        if let Some(token) = &credentials.token {
-            headers.insert("x-tc-token", secret_header(token.expose())?);
-        }
-        let authorization = self.authorization(query.action.name, &body, credentials, timestamp);
-        headers.insert(AUTHORIZATION, secret_header(&authorization)?);
-        *request.body_mut() = Some(body.into());
-        Ok(request)
-    }
-
-    fn authorization(
-        &self,
-        action: &str,
-        body: &str,
-        credentials: &Credentials,
-        timestamp: i64,
-    ) -> String {
-        let headers = [
-            ("content-type", JSON),
-            ("host", &self.host),
-            ("x-tc-action", action),
-        ];
-        let payload = sign::hashed_payload(body.as_bytes());
-        let canonical = sign::canonical_request("POST", "", &headers, &payload);
-        let mut day_key = self.day_key.lock().unwrap_or_else(PoisonError::into_inner);
-        let (scope, key) = day_key.at(&credentials.secret_key, timestamp, SERVICE);
-        let signature = sign::signature(key, &sign::string_to_sign(timestamp, scope, &canonical));
-        let names = sign::signed_headers(&headers);
-        sign::authorization(&credentials.secret_id, scope, &names, &signature)
+        self.gateway.request(Call {
+            action: query.action.name,
+            body: wire::request_body(query),
+            timestamp,
+            signer: Some(credentials),
+        })
     }
 
     fn transport(&self, error: reqwest::Error, credentials: &Credentials) -> CallError {
@@ -250,13 +198,6 @@ impl Client {
             }
         }
     }
-}
-
-fn secret_header(value: &str) -> Result<HeaderValue, CallError> {
-    let mut header = HeaderValue::from_str(value)
-        .map_err(|_| CallError::Credentials("they cannot be sent in a header".to_owned()))?;
-    header.set_sensitive(true);
-    Ok(header)
 }
 
 #[cfg(test)]

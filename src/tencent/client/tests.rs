@@ -13,11 +13,11 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpSocket};
 
-use super::http::is_loopback;
 use super::*;
 use crate::secret::Secret;
 use crate::tencent::action::INTERACTIVE_TIME;
-use crate::tencent::{CredentialSource, SecretSource};
+use crate::tencent::http::{host, is_loopback};
+use crate::tencent::{CredentialSource, SecretSource, sign};
 use crate::usage::App;
 
 const GOOD: &str = include_str!("../../../tests/data/tencent/one_day.json");
@@ -441,7 +441,7 @@ fn loopback_goes_past_proxies() {
             "localhost.example:8443",
         ),
     ] {
-        let endpoint: Url = endpoint.parse().expect("a URL");
+        let endpoint: reqwest::Url = endpoint.parse().expect("a URL");
         assert_eq!(is_loopback(&endpoint), loopback, "{endpoint}");
         assert_eq!(host(&endpoint).as_deref(), Some(host_header));
     }

@@ -8,9 +8,7 @@ use chrono::{DateTime, Utc};
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Response, Url, redirect};
 
-use super::BuildError;
-use crate::tencent::Upstream;
-use crate::tencent::action::VERSION;
+use super::upstream::Authorities;
 use crate::trust::SystemRoots;
 
 /// Sent and signed without a charset, as the SDKs do.
@@ -20,28 +18,48 @@ pub(super) const JSON: &str = "application/json";
 const REQUEST_CLIENT: &str = concat!("trtc-exporter_", env!("CARGO_PKG_VERSION"));
 const USER_AGENT: &str = concat!("trtc-exporter/", env!("CARGO_PKG_VERSION"));
 
+/// Why HTTP cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The endpoint has no host.
+    #[error("the endpoint {0} names no host")]
+    NoHost(Url),
+    /// A configured value cannot be sent.
+    #[error("{value:?} cannot be sent as {header}")]
+    Header {
+        /// The header.
+        header: &'static str,
+        /// What was to be its value.
+        value: String,
+    },
+    /// HTTP could not be set up; for want of the system's CA certificates, most often.
+    #[error("cannot set up HTTPS (are CA certificates installed, or is SSL_CERT_FILE set?): {0}")]
+    Http(String),
+}
+
 /// The HTTP library, set up so that one request is one exchange with the endpoint and nobody else.
 pub(super) fn client(
-    upstream: &Upstream,
+    endpoint: &Url,
+    authorities: Option<&Authorities>,
     roots: &SystemRoots,
+    headers: HeaderMap,
     connect_timeout: Duration,
 ) -> Result<reqwest::Client, BuildError> {
     // Fails when there is one already, which is as good.
     drop(rustls::crypto::ring::default_provider().install_default());
     let mut builder = reqwest::Client::builder()
         .user_agent(USER_AGENT)
-        .default_headers(constant_headers(upstream)?)
+        .default_headers(headers)
         .connect_timeout(connect_timeout)
         .redirect(redirect::Policy::none())
         .retry(reqwest::retry::never());
-    if is_loopback(&upstream.endpoint) {
+    if is_loopback(endpoint) {
         builder = builder.no_proxy();
     }
-    if upstream.endpoint.scheme() == "http" {
+    if endpoint.scheme() == "http" {
         // Or an image without CA certificates could not even run the demo.
         builder = builder.tls_certs_only([]);
     } else {
-        let authorities = upstream.authorities.as_ref();
         let more = authorities.map_or(&[][..], |named| &named.certificates);
         let config = roots.client_config(more).map_err(BuildError::Http)?;
         builder = builder.tls_backend_preconfigured(config);
@@ -51,13 +69,17 @@ pub(super) fn client(
         .map_err(|error| BuildError::Http(in_full(&error)))
 }
 
-/// What every request of the account has in common.
-fn constant_headers(upstream: &Upstream) -> Result<HeaderMap, BuildError> {
+/// What all requests to one version of an API have in common.
+pub(super) fn constant_headers(
+    version: &str,
+    region: &str,
+    language: &str,
+) -> Result<HeaderMap, BuildError> {
     let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(JSON))]);
     for (header, value) in [
-        ("x-tc-version", VERSION),
-        ("x-tc-region", &upstream.region),
-        ("x-tc-language", &upstream.language),
+        ("x-tc-version", version),
+        ("x-tc-region", region),
+        ("x-tc-language", language),
         ("x-tc-requestclient", REQUEST_CLIENT),
     ] {
         let sent = HeaderValue::from_str(value).map_err(|_| BuildError::Header {
