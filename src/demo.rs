@@ -143,6 +143,7 @@ fn config(upstream: &Handle, requests_per_second: f64) -> Config {
                 secret_key: SecretSource::Inline(Secret::new(SECRET_KEY.to_owned())),
                 token: None,
             },
+            role: None,
         },
         items: vec![Item {
             choice: Choice::Fixed(&INTERACTIVE_TIME),

@@ -7,6 +7,7 @@
 mod asked;
 mod batch;
 mod clock_watch;
+mod credentials_watch;
 mod failure;
 mod jitter;
 mod lane;

@@ -156,7 +156,9 @@ impl Poller {
             let now = self.tools.clock.now();
             self.tools.health.beat(now.mono);
             self.turn_date(now);
-            self.notice_new_keys(now);
+            for account in &mut self.accounts {
+                account.watch_credentials(now);
+            }
             let mut wake = self.send_due(now);
             if let Some(due_at) = self.returned.due_at() {
                 if due_at <= now.mono {
@@ -465,20 +467,6 @@ impl Poller {
                 error = with_causes(&panic),
                 "Dropping old days panicked; this is a bug"
             ),
-        }
-    }
-
-    /// Keys that have changed may mend what failed for good: asks at once instead of rarely.
-    fn notice_new_keys(&mut self, now: Moment) {
-        for account in &mut self.accounts {
-            let generation = account.client.credentials().generation();
-            if std::mem::replace(&mut account.generation, generation) != generation {
-                info!(account = %account.account.name, "Credentials have changed");
-                account
-                    .lanes
-                    .iter_mut()
-                    .for_each(|lane| lane.lane.try_again(now));
-            }
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::clock_watch::ClockWatch;
+use super::credentials_watch::CredentialsWatch;
 use super::failure::Failure;
 use super::lane::{Attempt, Lane};
 use super::quota::Quota;
@@ -48,10 +49,9 @@ pub enum SetUpError {
 pub(super) struct AccountWork {
     pub(super) account: Account,
     pub(super) client: Arc<Client>,
-    /// Which of its keys have been tried; see [`Provider::generation`](crate::tencent::credentials::Provider::generation).
-    pub(super) generation: u64,
     pub(super) lanes: Vec<LaneWork>,
     clock_watch: ClockWatch,
+    credentials_watch: CredentialsWatch,
 }
 
 /// A lane, and the targets that its schedule knows by index.
@@ -113,16 +113,18 @@ impl Workshop<'_> {
             account: Arc::clone(&account.name),
             source,
         })?;
-        let generation = client.credentials().generation();
+        let (name, telemetry) = (&account.name, self.telemetry.account(&account.name));
+        let credentials_watch = CredentialsWatch::new(
+            Arc::clone(name),
+            Arc::clone(&telemetry),
+            client.credentials(),
+        );
         Ok(AccountWork {
             account: account.clone(),
             client: Arc::new(client),
-            generation,
             lanes,
-            clock_watch: ClockWatch::new(
-                Arc::clone(&account.name),
-                self.telemetry.account(&account.name),
-            ),
+            clock_watch: ClockWatch::new(Arc::clone(name), telemetry),
+            credentials_watch,
         })
     }
 
@@ -242,6 +244,15 @@ impl AccountWork {
     pub(super) fn watch_clock(&mut self) {
         if let Some(skew) = self.client.skew() {
             self.clock_watch.see(skew);
+        }
+    }
+
+    /// Keeps its keys fresh. Those that have changed may mend what failed for good: asks at once instead of rarely.
+    pub(super) fn watch_credentials(&mut self, now: Moment) {
+        if self.credentials_watch.look(self.client.credentials()) {
+            self.lanes
+                .iter_mut()
+                .for_each(|lane| lane.lane.try_again(now));
         }
     }
 

@@ -51,6 +51,7 @@ impl Config {
                     request_timeout: REQUEST_TIMEOUT,
                     authorities: None,
                     credentials: CredentialSource::Chain,
+                    role: None,
                 },
                 items: items(),
                 apps,

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::{Account, Choice, Config, Shard, duration};
 use crate::quote::quote;
 use crate::secret::REDACTED;
-use crate::tencent::{CredentialSource, SecretSource};
+use crate::tencent::{CredentialSource, Role, SecretSource, Upstream};
 
 /// Writes a configuration so that it could be read again, except for its secrets.
 pub fn redacted_yaml(config: &Config) -> String {
@@ -53,7 +53,7 @@ fn write_account(yaml: &mut String, account: &Account) -> std::fmt::Result {
         let file = authorities.file.to_string_lossy();
         writeln!(yaml, "    ca_file: {}", quote(&file))?;
     }
-    write_credentials(yaml, &account.upstream.credentials)?;
+    write_credentials(yaml, &account.upstream)?;
     writeln!(yaml, "    items:")?;
     for item in &account.items {
         writeln!(yaml, "      - name: {}", item.kind.name)?;
@@ -78,31 +78,51 @@ fn write_account(yaml: &mut String, account: &Account) -> std::fmt::Result {
     writeln!(yaml, "    total: {}", account.total)
 }
 
-fn write_credentials(yaml: &mut String, source: &CredentialSource) -> std::fmt::Result {
-    let CredentialSource::Configured {
-        secret_id,
-        secret_key,
-        token,
-    } = source
-    else {
+fn write_credentials(yaml: &mut String, upstream: &Upstream) -> std::fmt::Result {
+    let (source, role) = (&upstream.credentials, upstream.role.as_ref());
+    if *source == CredentialSource::Chain && role.is_none() {
         return Ok(());
-    };
+    }
     writeln!(yaml, "    credentials:")?;
-    let token = token.as_ref().map(|token| ("token", token));
-    for (name, secret) in [("secret_id", secret_id), ("secret_key", secret_key)]
-        .into_iter()
-        .chain(token)
-    {
-        match secret {
-            SecretSource::Inline(_) => writeln!(yaml, "      {name}: {REDACTED}")?,
-            SecretSource::File(path) => {
-                writeln!(
-                    yaml,
-                    "      {name}_file: {}",
-                    quote(&path.to_string_lossy())
-                )?;
+    match source {
+        CredentialSource::Chain => {}
+        CredentialSource::Only(place) => writeln!(yaml, "      from: {}", place.as_str())?,
+        CredentialSource::Configured {
+            secret_id,
+            secret_key,
+            token,
+        } => {
+            write_secret(yaml, "secret_id", secret_id)?;
+            write_secret(yaml, "secret_key", secret_key)?;
+            if let Some(token) = token {
+                write_secret(yaml, "token", token)?;
             }
         }
+    }
+    role.map_or(Ok(()), |role| write_role(yaml, role))
+}
+
+fn write_secret(yaml: &mut String, name: &str, secret: &SecretSource) -> std::fmt::Result {
+    match secret {
+        SecretSource::Inline(_) => writeln!(yaml, "      {name}: {REDACTED}"),
+        SecretSource::File(path) => {
+            writeln!(
+                yaml,
+                "      {name}_file: {}",
+                quote(&path.to_string_lossy())
+            )
+        }
+    }
+}
+
+fn write_role(yaml: &mut String, role: &Role) -> std::fmt::Result {
+    writeln!(yaml, "      role_arn: {}", quote(&role.arn))?;
+    let session_name = quote(&role.session_name);
+    writeln!(yaml, "      role_session_name: {session_name}")?;
+    let duration = duration::format(role.duration);
+    writeln!(yaml, "      role_duration: {duration}")?;
+    if role.external_id.is_some() {
+        writeln!(yaml, "      external_id: {REDACTED}")?;
     }
     Ok(())
 }

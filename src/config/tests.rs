@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::secret::Secret;
 use crate::tencent::action::{INTERACTIVE, TRTC_USAGE};
-use crate::tencent::{CredentialSource, SecretSource};
+use crate::tencent::{CredentialSource, Place, Role, SecretSource};
 
 const GOOD: &str = "tests/data/config/good";
 const BAD: &str = "tests/data/config/bad";
@@ -77,6 +77,13 @@ fn everything_can_be_given() {
         token: Some(SecretSource::Inline(Secret::new("fake-token".into()))),
     };
     assert_eq!(main.upstream.credentials, expected);
+    let role = Role {
+        arn: "qcs::cam::uin/100000000001:roleName/reader".into(),
+        session_name: "exporter@home".into(),
+        duration: Duration::from_secs(3600),
+        external_id: Some(Secret::new("fake-agreement".into())),
+    };
+    assert_eq!(main.upstream.role, Some(role));
     let item = Item {
         choice: Choice::Fixed(&TRTC_USAGE),
         requests_per_second: Some(2.5),
@@ -99,6 +106,10 @@ fn everything_can_be_given() {
     );
     assert!(!main.total);
     assert_eq!(&*config.accounts[1].name, "null");
+    assert_eq!(
+        config.accounts[1].upstream.credentials,
+        CredentialSource::Only(Place::TkeOidc)
+    );
 }
 
 #[test]
@@ -199,7 +210,9 @@ fn the_redacted_configuration_is_the_configuration_without_its_secrets() {
         let mut config = good(name).config;
         let yaml = redacted_yaml(&config);
         assert!(
-            !yaml.contains("fake0000") && !yaml.contains("fake-token"),
+            !["fake0000", "fake-token", "fake-agreement"]
+                .iter()
+                .any(|secret| yaml.contains(secret)),
             "{yaml}"
         );
         // Paths in it are already resolved, so it is read as if it stood in the working directory.
@@ -211,7 +224,24 @@ fn the_redacted_configuration_is_the_configuration_without_its_secrets() {
     }
 }
 
+#[test]
+fn a_role_alone_is_taken_on_with_keys_from_anywhere() {
+    let text = "accounts: [{name: a, credentials: {role_arn: 'qcs::cam::uin/1:roleName/r'}}]";
+    let config = parse(text, Path::new("x.yml")).expect("good").config;
+    let upstream = &config.accounts[0].upstream;
+    assert_eq!(upstream.credentials, CredentialSource::Chain);
+    assert_eq!(
+        upstream.role,
+        Some(Role::new("qcs::cam::uin/1:roleName/r".into()))
+    );
+}
+
 fn forget_secrets(account: &mut Account) {
+    if let Some(role) = &mut account.upstream.role
+        && role.external_id.is_some()
+    {
+        role.external_id = Some(Secret::new("<secret>".into()));
+    }
     if let CredentialSource::Configured {
         secret_id,
         secret_key,

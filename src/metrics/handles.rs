@@ -28,12 +28,34 @@ const OTHER: &str = "other";
 #[derive(Debug)]
 pub struct AccountTelemetry {
     clock_skew: OnceKnown,
+    credentials: GaugeVec,
+    credentials_expiry: OnceKnown,
+    refresh_failures: IntCounter,
 }
 
 impl AccountTelemetry {
     /// This machine's clock is so far ahead of the upstream's.
     pub fn clock_skew(&self, seconds: f64) {
         self.clock_skew.set(seconds);
+    }
+
+    /// The keys in use come from this kind of place, and are of this role; empty without one.
+    pub fn credentials_are(&self, source: &str, role: &str) {
+        self.credentials.reset();
+        self.credentials.with_label_values(&[source, role]).set(1.0);
+    }
+
+    /// They expire at `unix` seconds; `None` when they do not, or nobody knows.
+    pub fn credentials_expire(&self, unix: Option<f64>) {
+        match unix {
+            Some(unix) => self.credentials_expiry.set(unix),
+            None => self.credentials_expiry.unset(),
+        }
+    }
+
+    /// So often more temporary keys could not be had.
+    pub fn credentials_not_refreshed(&self, times: u64) {
+        self.refresh_failures.inc_by(times);
     }
 }
 
@@ -47,6 +69,20 @@ impl Scoped for AccountTelemetry {
                 "How far this machine's clock is ahead of the upstream's, by the Date of its answers; negative when behind. \
                  Good to about a second; absent before the first answer. Requests are refused from 300 on, either way.",
             ),
+            credentials: scope.gauges(
+                "trtc_credentials_info",
+                "Where the keys in use come from, and the role they are of, empty without one; always 1. \
+                 Absent while there are none.",
+                &["source", "role"],
+            ),
+            credentials_expiry: scope.gauge_once_known(
+                "trtc_credentials_expiry_timestamp_seconds",
+                "When the temporary keys in use expire; they are renewed before. Absent with keys that do not expire.",
+            ),
+            refresh_failures: scope.counter(
+                "trtc_credentials_refresh_failures_total",
+                "Attempts to get temporary keys that brought none.",
+            ),
         }
     }
 }
@@ -58,6 +94,10 @@ struct OnceKnown(GaugeVec);
 impl OnceKnown {
     fn set(&self, value: f64) {
         self.0.with_label_values::<&str>(&[]).set(value);
+    }
+
+    fn unset(&self) {
+        self.0.reset();
     }
 }
 
@@ -238,7 +278,11 @@ impl Scope<'_> {
     }
 
     fn gauge_once_known(&mut self, name: &str, help: &str) -> OnceKnown {
-        OnceKnown(self.keep(GaugeVec::new(self.opts(name, help), &[])))
+        OnceKnown(self.gauges(name, help, &[]))
+    }
+
+    fn gauges(&mut self, name: &str, help: &str, labels: &[&str]) -> GaugeVec {
+        self.keep(GaugeVec::new(self.opts(name, help), labels))
     }
 
     fn histogram(&mut self, name: &str, help: &str, buckets: &[f64]) -> Histogram {

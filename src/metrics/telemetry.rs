@@ -330,6 +330,32 @@ mod tests {
     }
 
     #[test]
+    fn keys_in_use_have_one_source_and_perhaps_an_end() {
+        let telemetry = telemetry();
+        let account = telemetry.account("main");
+        assert!(!text(&telemetry).contains("trtc_credentials_info"));
+        assert!(!text(&telemetry).contains("trtc_credentials_expiry"));
+        account.credentials_are("environment", "");
+        account.credentials_expire(Some(1_600_000_000.0));
+        account.credentials_are("cvm_role", "reader");
+        account.credentials_not_refreshed(2);
+        let shown = text(&telemetry);
+        for sample in [
+            r#"trtc_credentials_info{account="main",role="reader",source="cvm_role"} 1"#,
+            r#"trtc_credentials_expiry_timestamp_seconds{account="main"} 1600000000"#,
+            r#"trtc_credentials_refresh_failures_total{account="main"} 2"#,
+        ] {
+            assert!(
+                shown.lines().any(|line| line == sample),
+                "{sample} in\n{shown}"
+            );
+        }
+        assert!(!shown.contains("environment"), "{shown}");
+        account.credentials_expire(None);
+        assert!(!text(&telemetry).contains("trtc_credentials_expiry"));
+    }
+
+    #[test]
     fn series_live_as_long_as_their_handle() {
         let telemetry = telemetry();
         let staying = telemetry.item("main", "interactive");

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::answer::{Answer, Quirks};
 use super::faults::{Fault, Faults, Order};
+use super::issuing::{self, Exchange, METADATA_PATH};
 use super::log::{Counts, Entry, Log, Outcome};
 use super::model::Model;
 use super::protocol::{self, Credential, Received};
@@ -27,6 +28,9 @@ pub const SECRET_ID: &str = "AKIDsimulatorFAKEFAKEFAKEFAKEFAKE0001";
 /// SecretKey of [`Options::default`]. It opens nothing but a simulator.
 pub const SECRET_KEY: &str = "simulatorFAKEFAKEFAKEFAKEFAKEKEY";
 
+/// The role of the machine that [`Options::default`] is the metadata server of.
+pub const MACHINE_ROLE: &str = "simulated-machine";
+
 /// How a simulator starts. All of it can be changed while it runs.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -38,6 +42,8 @@ pub struct Options {
     pub quirks: Quirks,
     /// The rate limit of every action, in place of the documented ones.
     pub requests_per_second: Option<u16>,
+    /// The role of the machine that it is the metadata server of; `None`: the machine has none.
+    pub machine_role: Option<String>,
 }
 
 impl Default for Options {
@@ -47,6 +53,7 @@ impl Default for Options {
             credentials: vec![Credential::new(SECRET_ID, SECRET_KEY)],
             quirks: Quirks::default(),
             requests_per_second: None,
+            machine_role: Some(MACHINE_ROLE.to_owned()),
         }
     }
 }
@@ -72,6 +79,9 @@ struct State {
     credentials: Vec<Credential>,
     quirks: Quirks,
     limit: Option<u16>,
+    machine_role: Option<String>,
+    /// The only identity token that is accepted; `None`: any.
+    identity: Option<String>,
     retired: Vec<(String, String)>,
     quota: Quota,
     faults: Faults,
@@ -89,6 +99,8 @@ impl Simulator {
                 credentials: options.credentials,
                 quirks: options.quirks,
                 limit: options.requests_per_second,
+                machine_role: options.machine_role,
+                identity: None,
                 retired: Vec::new(),
                 quota: Quota::default(),
                 faults: Faults::default(),
@@ -102,10 +114,14 @@ impl Simulator {
     /// Answers one request.
     pub fn respond(&self, request: &Received<'_>) -> Reply {
         let now = self.clock.now();
-        let verdict = self.state().judge(request, now);
-        // The lock is not held here: requests wait for each other's admission, not for each other's sums.
-        let query = verdict.query;
-        let (reply, outcome) = verdict.carry_out(now);
+        let (query, (reply, outcome)) = match Exchange::asked_by(request) {
+            Some(exchange) => (None, self.state().exchange(exchange, request, now)),
+            None => {
+                let verdict = self.state().judge(request, now);
+                // The lock is not held here: requests wait for each other's admission, not for each other's sums.
+                (verdict.query, verdict.carry_out(now))
+            }
+        };
         self.state().log.push(Entry {
             at: now,
             action: request.header("x-tc-action").unwrap_or_default().to_owned(),
@@ -160,6 +176,35 @@ impl Simulator {
         self.state().credentials = credentials;
     }
 
+    /// From now on none of the temporary keys that were handed out so far is accepted.
+    pub fn revoke_temporary(&self) {
+        let now = self.clock.now().utc.timestamp();
+        let mut state = self.state();
+        let temporary = |credential: &&mut Credential| credential.expires.is_some();
+        for credential in state.credentials.iter_mut().filter(temporary) {
+            credential.expires = Some(now);
+        }
+    }
+
+    /// From now on only this identity token of a pod is accepted.
+    pub fn set_identity(&self, token: &str) {
+        self.state().identity = Some(token.to_owned());
+    }
+
+    /// What the metadata server of a virtual machine answers to `GET path`; `None`: 404.
+    pub fn metadata(&self, path: &str) -> Option<String> {
+        let now = self.clock.now();
+        let mut state = self.state();
+        let asked = path.strip_prefix(METADATA_PATH)?;
+        let role = state.machine_role.clone()?;
+        if asked.is_empty() {
+            return Some(role);
+        }
+        let chance = state.next_chance();
+        (asked == role)
+            .then(|| issuing::metadata(&state.hand_out(MACHINE_KEYS_SECONDS, chance, now)))
+    }
+
     /// From now on answers take these liberties.
     pub fn set_quirks(&self, quirks: Quirks) {
         self.state().quirks = quirks;
@@ -199,6 +244,9 @@ impl Simulator {
     }
 }
 
+/// For how long a machine's keys are good.
+const MACHINE_KEYS_SECONDS: i64 = 6 * 3600;
+
 /// What is to become of a request, and what it asked as far as that was looked at.
 struct Verdict {
     request_id: String,
@@ -231,15 +279,20 @@ impl Verdict {
                 let outcome = Outcome::Answered(answer.rows);
                 (Reply::Envelope(answer.body(&self.request_id)), outcome)
             }
-            Some(fault) => {
-                let outcome = Outcome::Faulted(fault.name().to_owned());
-                let body = match &fault {
-                    Fault::Refuse(refusal) => refusal.body(&self.request_id),
-                    _ => answer.body(&self.request_id),
-                };
-                (Reply::Faulty(fault, body), outcome)
-            }
+            Some(fault) => fault.befall(answer.body(&self.request_id), &self.request_id),
         }
+    }
+}
+
+impl Fault {
+    /// Lets it happen to an answer.
+    fn befall(self, answer: String, request_id: &str) -> (Reply, Outcome) {
+        let outcome = Outcome::Faulted(self.name().to_owned());
+        let body = match &self {
+            Self::Refuse(refusal) => refusal.body(request_id),
+            _ => answer,
+        };
+        (Reply::Faulty(self, body), outcome)
     }
 }
 
@@ -255,9 +308,61 @@ impl Admitted {
 }
 
 impl State {
-    fn judge(&mut self, request: &Received<'_>, now: Moment) -> Verdict {
+    /// Answers a request to STS.
+    fn exchange(
+        &mut self,
+        exchange: Exchange,
+        request: &Received<'_>,
+        now: Moment,
+    ) -> (Reply, Outcome) {
+        let chance = self.next_chance();
+        let request_id = request_id(chance);
+        let seconds = self.admit_to_sts(exchange, request, now);
+        let keys = match seconds {
+            Ok(seconds) => self.hand_out(seconds, chance, now),
+            Err(refusal) => {
+                let reply = Reply::Envelope(refusal.body(&request_id));
+                return (reply, Outcome::Refused(refusal.code.into_owned()));
+            }
+        };
+        let body = issuing::envelope(&keys, &request_id);
+        match self.faults.pick(exchange.name(), App::Total, chance.of(1)) {
+            None => (Reply::Envelope(body), Outcome::Answered(0)),
+            Some(fault) => fault.befall(body, &request_id),
+        }
+    }
+
+    /// Whether the request may go on, and for how many seconds it wants keys.
+    fn admit_to_sts(
+        &self,
+        exchange: Exchange,
+        request: &Received<'_>,
+        now: Moment,
+    ) -> Result<i64, Refusal> {
+        if exchange == Exchange::AssumeRole {
+            protocol::authenticate(request, &self.credentials, now.utc.timestamp())?;
+        }
+        issuing::wanted_seconds(exchange, request, self.identity.as_deref())
+    }
+
+    /// New keys, accepted for so many seconds.
+    fn hand_out(&mut self, seconds: i64, chance: Chance, now: Moment) -> Credential {
+        let now = now.utc.timestamp();
+        let keys = issuing::keys(chance, now + seconds);
+        // For a day longer they are known as expired, then as never heard of.
+        self.credentials
+            .retain(|known| known.expires.is_none_or(|expires| expires > now - 86_400));
+        self.credentials.push(keys.clone());
+        keys
+    }
+
+    fn next_chance(&mut self) -> Chance {
         self.received += 1;
-        let chance = Chance::seeded(self.model.seed).of(self.received);
+        Chance::seeded(self.model.seed).of(self.received)
+    }
+
+    fn judge(&mut self, request: &Received<'_>, now: Moment) -> Verdict {
+        let chance = self.next_chance();
         let mut query = None;
         let result = self.admit(request, now).and_then(|action| {
             let asked = Query::parse(request)?;

@@ -6,6 +6,7 @@
 //!   wire       |    -> quota      within the rate limit
 //!              |    -> query      what is asked
 //!              |    -> faults     what a test has ordered to go wrong
+//!              |    -> issuing    keys for a time, as STS and the metadata server give them
 //!              |    -> answer    <- model <- traffic       what was used
 //!              |                          <- publication   and what of it is visible yet
 //!              `----> log         what was asked and how it went
@@ -19,6 +20,7 @@ mod character;
 mod control;
 mod faults;
 mod gateway;
+mod issuing;
 mod log;
 mod model;
 mod page;
@@ -37,7 +39,7 @@ mod wire;
 pub use answer::Quirks;
 pub use character::{DEMO_APPS, DemoApp, HIDDEN_APP};
 pub use faults::{Fault, Order};
-pub use gateway::{Options, Reply, SECRET_ID, SECRET_KEY, Simulator};
+pub use gateway::{MACHINE_ROLE, Options, Reply, SECRET_ID, SECRET_KEY, Simulator};
 pub use log::{Counts, Entry, Outcome};
 pub use model::Model;
 pub use protocol::{Credential, REGION, Received, TIMESTAMP_TOLERANCE};

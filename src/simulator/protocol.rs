@@ -24,6 +24,8 @@ pub struct Credential {
     pub secret_key: Secret,
     /// For temporary keys: what `X-TC-Token` must say.
     pub token: Option<Secret>,
+    /// When they are accepted no longer, in Unix seconds.
+    pub expires: Option<i64>,
 }
 
 impl Credential {
@@ -33,12 +35,19 @@ impl Credential {
             secret_id: secret_id.into(),
             secret_key: Secret::new(secret_key.into()),
             token: None,
+            expires: None,
         }
     }
 
     /// The same keys as temporary ones.
     pub fn with_token(mut self, token: impl Into<String>) -> Self {
         self.token = Some(Secret::new(token.into()));
+        self
+    }
+
+    /// The same keys for a time.
+    pub fn until(mut self, expires: i64) -> Self {
+        self.expires = Some(expires);
         self
     }
 }
@@ -113,7 +122,7 @@ pub(super) fn authenticate<'a>(
         ));
     }
     check_signature(request, &authorization, timestamp, credential)?;
-    check_token(request, credential)?;
+    check_token(request, credential, now)?;
     Ok(authorization.secret_id)
 }
 
@@ -176,11 +185,12 @@ fn timestamp(request: &Received<'_>) -> Result<i64, Refusal> {
         .map_err(|_| Refusal::invalid("The Timestamp is out of range."))
 }
 
-fn check_token(request: &Received<'_>, credential: &Credential) -> Result<(), Refusal> {
+fn check_token(request: &Received<'_>, credential: &Credential, now: i64) -> Result<(), Refusal> {
     let Some(token) = &credential.token else {
         return Ok(());
     };
-    if request.header("x-tc-token") == Some(token.expose()) {
+    let is_over = credential.expires.is_some_and(|expires| expires <= now);
+    if !is_over && request.header("x-tc-token") == Some(token.expose()) {
         Ok(())
     } else {
         Err(Refusal::new(

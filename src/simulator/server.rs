@@ -245,6 +245,13 @@ impl Server {
         if path == "/-/healthy" {
             return wire::text(StatusCode::OK, "The simulator is healthy.\n".to_owned());
         }
+        if let Some(answer) = self
+            .simulator
+            .metadata(path)
+            .filter(|_| method == Method::GET)
+        {
+            return wire::text(StatusCode::OK, answer);
+        }
         let done = (method == Method::POST).then(|| control(&self.simulator, path, query));
         match done.flatten() {
             Some(Ok(done)) => wire::text(StatusCode::OK, done),

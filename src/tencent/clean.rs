@@ -12,7 +12,13 @@ const ELLIPSIS: char = '…';
 /// Takes out what is secret, then whatever could forge a log line, then what is too long. In this order: a secret that
 /// was cut in two would no longer be recognised.
 pub(super) fn clean(text: &str, credentials: Option<&Credentials>) -> String {
-    one_line(&redact(text, credentials))
+    let secrets = credentials.into_iter().flat_map(Credentials::texts);
+    clean_of(text, secrets)
+}
+
+/// The same with secrets of another kind.
+pub(super) fn clean_of<'a>(text: &str, secrets: impl IntoIterator<Item = &'a str>) -> String {
+    one_line(&redact(text, secrets))
 }
 
 /// The begin of a body as clean text.
@@ -43,9 +49,9 @@ fn is_plain(char: char) -> bool {
     !(char.is_control() || reorders || char == '\u{feff}')
 }
 
-fn redact(text: &str, credentials: Option<&Credentials>) -> String {
+fn redact<'a>(text: &str, secrets: impl IntoIterator<Item = &'a str>) -> String {
     let mut text = without_signatures(text);
-    for secret in credentials.into_iter().flat_map(Credentials::texts) {
+    for secret in secrets {
         if !secret.is_empty() && text.contains(secret) {
             text = text.replace(secret, REDACTED);
         }

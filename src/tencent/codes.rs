@@ -21,6 +21,13 @@ pub(super) const SIGNATURE_EXPIRE: &str = "AuthFailure.SignatureExpire";
 /// The label of codes that say that there is no such action (any more).
 pub(super) const ACTION_RETIRED: &str = "action_retired";
 
+/// The codes of keys or tokens that the upstream does not know, or does not know any more: new temporary ones may help.
+pub(super) const DOUBTED_KEYS: [&str; 3] = [
+    "AuthFailure.TokenFailure",
+    "AuthFailure.SecretIdNotFound",
+    "AuthFailure.InvalidSecretId",
+];
+
 /// What is assumed about any other code.
 pub(super) const UNKNOWN: Known = known_as("", Class::Transient, Scope::Query, "other", "");
 

@@ -84,6 +84,9 @@ pub enum CallError {
     /// There are no credentials to sign with.
     #[error("no usable credentials: {0}")]
     Credentials(String),
+    /// The upstream refused temporary keys, which have been renewed since.
+    #[error("{0}; the keys have been renewed since")]
+    Renewed(Box<Self>),
 }
 
 /// Every value of [`CallError::label`]: those of the upstream's codes, then our own.
@@ -129,7 +132,8 @@ impl CallError {
             | Self::Timeout(_)
             | Self::Status { .. }
             | Self::Malformed { .. }
-            | Self::TooLarge { .. } => Class::Transient,
+            | Self::TooLarge { .. }
+            | Self::Renewed(_) => Class::Transient,
         }
     }
 
@@ -142,7 +146,8 @@ impl CallError {
             | Self::Timeout(_)
             | Self::Status { .. }
             | Self::Malformed { .. }
-            | Self::TooLarge { .. } => Scope::Query,
+            | Self::TooLarge { .. }
+            | Self::Renewed(_) => Scope::Query,
         }
     }
 
@@ -161,7 +166,13 @@ impl CallError {
             Self::Malformed { .. } => "malformed",
             Self::TooLarge { .. } => "too_large",
             Self::Credentials(_) => "credentials",
+            Self::Renewed(error) => error.label(),
         }
+    }
+
+    /// Whether the upstream does not know the keys, or does not know them any more.
+    pub(super) fn doubts_keys(&self) -> bool {
+        matches!(self, Self::Upstream { code, .. } if codes::DOUBTED_KEYS.contains(&code.as_str()))
     }
 
     /// What a body that holds no answer of `action` means, cleaned for everybody's eyes; `skew` is what it tells of the

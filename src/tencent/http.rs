@@ -45,14 +45,7 @@ pub(super) fn client(
     headers: HeaderMap,
     connect_timeout: Duration,
 ) -> Result<reqwest::Client, BuildError> {
-    // Fails when there is one already, which is as good.
-    drop(rustls::crypto::ring::default_provider().install_default());
-    let mut builder = reqwest::Client::builder()
-        .user_agent(USER_AGENT)
-        .default_headers(headers)
-        .connect_timeout(connect_timeout)
-        .redirect(redirect::Policy::none())
-        .retry(reqwest::retry::never());
+    let mut builder = one_exchange(connect_timeout).default_headers(headers);
     if is_loopback(endpoint) {
         builder = builder.no_proxy();
     }
@@ -64,6 +57,25 @@ pub(super) fn client(
         let config = roots.client_config(more).map_err(BuildError::Http)?;
         builder = builder.tls_backend_preconfigured(config);
     }
+    build(builder)
+}
+
+/// The same for a server that belongs to this machine: no proxy, no encryption.
+pub(super) fn nearby(connect_timeout: Duration) -> Result<reqwest::Client, BuildError> {
+    build(one_exchange(connect_timeout).no_proxy().tls_certs_only([]))
+}
+
+fn one_exchange(connect_timeout: Duration) -> reqwest::ClientBuilder {
+    // Fails when there is one already, which is as good.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    reqwest::Client::builder()
+        .user_agent(USER_AGENT)
+        .connect_timeout(connect_timeout)
+        .redirect(redirect::Policy::none())
+        .retry(reqwest::retry::never())
+}
+
+fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, BuildError> {
     builder
         .build()
         .map_err(|error| BuildError::Http(in_full(&error)))

@@ -17,5 +17,5 @@ pub mod wire;
 pub use action::{Action, Item, Parameter};
 pub use error::{CallError, Class, Scope};
 pub use skew::Skew;
-pub use upstream::{Authorities, CredentialSource, SecretSource, Upstream};
+pub use upstream::{Authorities, CredentialSource, Place, Role, SecretSource, Upstream};
 pub use wire::Query;

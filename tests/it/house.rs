@@ -65,10 +65,13 @@ fn the_core_is_pure() {
         "collect/queue.rs",
         "tencent/sign.rs",
         "tencent/skew.rs",
+        "tencent/credentials/issued.rs",
+        "tencent/credentials/renewal.rs",
         "tencent/wire",
         "simulator/model.rs",
         "simulator/publication.rs",
         "simulator/traffic.rs",
+        "simulator/issuing.rs",
         "simulator/protocol.rs",
         "simulator/quota.rs",
     ];

@@ -61,9 +61,10 @@ pub(super) fn account<'a>(
         ca.warning("has no effect, because the endpoint is not encrypted");
     }
     let authorities = ca.and_then(|value| authorities(&value, folder));
-    let credentials = fields
+    let (credentials, role) = fields
         .get("credentials")
-        .and_then(|value| credentials::credentials(value, folder));
+        .and_then(|value| credentials::credentials(value, folder))
+        .unwrap_or((CredentialSource::Chain, None));
     let items = fields.get("items").and_then(|value| items(&value));
     let apps = fields
         .get("apps")
@@ -85,7 +86,8 @@ pub(super) fn account<'a>(
             language: language.unwrap_or_else(|| defaults::LANGUAGE.to_owned()),
             request_timeout: request_timeout.unwrap_or(defaults::REQUEST_TIMEOUT),
             authorities,
-            credentials: credentials.unwrap_or(CredentialSource::Chain),
+            credentials,
+            role,
         },
         items: items.unwrap_or_else(defaults::items),
         apps: apps?,

@@ -61,7 +61,7 @@ impl Client {
             gateway: Gateway::new(TRTC, &upstream.endpoint, upstream, roots, connect_timeout)?,
             connect_timeout,
             request_timeout: upstream.request_timeout,
-            credentials: Provider::new(&upstream.credentials),
+            credentials: Provider::new(upstream, roots, Arc::clone(&clock)),
             told_of_retirement: AtomicBool::new(false),
             skews: Mutex::default(),
             clock,
@@ -82,30 +82,49 @@ impl Client {
         self.skews.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks once. The answer has to be complete within `limit` or the account's request timeout, whichever is shorter.
+    /// Asks once. The answer has to be complete within `limit` or the account's request timeout, whichever is shorter;
+    /// so do temporary keys have to be there, when they must be waited for.
     ///
     /// # Errors
     /// Says why there is no answer; nothing in it is secret or forged.
     pub async fn ask(&self, query: &Query, limit: Duration) -> Result<Answer, CallError> {
         let limit = limit.min(self.request_timeout);
+        let credentials = self.credentials.current(limit).await;
         let started = self.clock.now();
-        let outcome = tokio::time::timeout(limit, self.attempt(query, started))
-            .await
-            .unwrap_or(Err(CallError::Timeout(limit)));
+        let outcome = match &credentials {
+            Ok(credentials) => {
+                tokio::time::timeout(limit, self.attempt(query, started, credentials))
+                    .await
+                    .unwrap_or(Err(CallError::Timeout(limit)))
+            }
+            Err(error) => Err(error.clone().into()),
+        };
         self.log(query, started, &outcome);
-        outcome.map(|reply| reply.answer)
+        match (outcome, credentials) {
+            (Ok(reply), _) => Ok(reply.answer),
+            (Err(error), Ok(credentials))
+                if error.doubts_keys() && self.credentials.renew(&credentials, limit).await =>
+            {
+                Err(CallError::Renewed(Box::new(error)))
+            }
+            (Err(error), _) => Err(error),
+        }
     }
 
-    async fn attempt(&self, query: &Query, sent: Moment) -> Result<Reply, CallError> {
-        let credentials = self.credentials.current()?;
-        let request = self.request(query, &credentials, sent.utc.timestamp())?;
-        let failed = |error| self.transport(error, &credentials);
+    async fn attempt(
+        &self,
+        query: &Query,
+        sent: Moment,
+        credentials: &Credentials,
+    ) -> Result<Reply, CallError> {
+        let request = self.request(query, credentials, sent.utc.timestamp())?;
+        let failed = |error| self.transport(error, credentials);
         let mut response = self.gateway.send(request).await.map_err(failed)?;
         let received = self.clock.now();
         let skew = date(&response).map(|date| Skew::told_by(date, sent, received));
         let refused = |error: WireError, body: &[u8]| {
             let skew = self.believe(skew, error.request_id());
-            CallError::from_wire(error, query.action, body, &credentials, skew)
+            CallError::from_wire(error, query.action, body, credentials, skew)
         };
 
         let mut body = Vec::new();
@@ -117,7 +136,7 @@ impl Client {
                 Some(refusal) => refused(refusal, &body),
                 None => CallError::Status {
                     status: status.as_u16(),
-                    body: excerpt(&body, Some(&credentials)),
+                    body: excerpt(&body, Some(credentials)),
                 },
             });
         }
@@ -135,7 +154,7 @@ impl Client {
             .into_iter()
             .flatten()
         {
-            *text = clean(text, Some(&credentials));
+            *text = clean(text, Some(credentials));
         }
         Ok(reply)
     }

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use bytes::Bytes;
 use chrono::DateTime;
@@ -15,9 +16,10 @@ use tokio::net::{TcpListener, TcpSocket};
 
 use super::*;
 use crate::secret::Secret;
+use crate::simulator::{Options, SECRET_ID, SECRET_KEY, Simulator};
 use crate::tencent::action::INTERACTIVE_TIME;
 use crate::tencent::http::{host, is_loopback};
-use crate::tencent::{CredentialSource, SecretSource, sign};
+use crate::tencent::{Class, CredentialSource, Role, SecretSource, sign};
 use crate::usage::App;
 
 const GOOD: &str = include_str!("../../../tests/data/tencent/one_day.json");
@@ -33,6 +35,19 @@ impl Clock for StoppedClock {
         Moment {
             utc: DateTime::from_timestamp(NOW, 0).expect("a time"),
             mono: Duration::ZERO,
+        }
+    }
+}
+
+/// The same, but time passes when the test says so.
+#[derive(Default)]
+struct MonotonicClock(AtomicU64);
+
+impl Clock for MonotonicClock {
+    fn now(&self) -> Moment {
+        Moment {
+            mono: Duration::from_secs(self.0.load(Ordering::Relaxed)),
+            ..StoppedClock.now()
         }
     }
 }
@@ -106,6 +121,7 @@ fn account(address: SocketAddr, token: Option<&str>) -> Upstream {
             secret_key: inline("FakeKey"),
             token: token.map(inline),
         },
+        role: None,
     }
 }
 
@@ -351,6 +367,51 @@ async fn a_broken_connection_is_a_transport_error() {
     });
     let reset = ask(address).await.expect_err("an error");
     assert!(matches!(reset, CallError::Transport(_)), "{reset:?}");
+}
+
+#[tokio::test]
+async fn refused_temporary_keys_are_renewed_for_the_next_attempt() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .await
+        .expect("a port");
+    let options = Options::default();
+    let upstream = Simulator::start(listener, options, Arc::new(StoppedClock)).expect("it serves");
+    let inline = |text: &str| SecretSource::Inline(Secret::new(text.to_owned()));
+    let mut account = account(upstream.address(), None);
+    account.credentials = CredentialSource::Configured {
+        secret_id: inline(SECRET_ID),
+        secret_key: inline(SECRET_KEY),
+        token: None,
+    };
+    account.role = Some(Role::new("qcs::cam::uin/1:roleName/r".to_owned()));
+    let clock = Arc::new(MonotonicClock::default());
+    let on_it = Arc::clone(&clock) as Arc<dyn Clock>;
+    let client = Client::new(&account, &SystemRoots::default(), on_it).expect("a client");
+    client.ask(&query(), AMPLE).await.expect("an answer");
+    upstream.revoke_temporary();
+    clock.0.store(30, Ordering::Relaxed);
+    let error = client.ask(&query(), AMPLE).await.expect_err("a refusal");
+    assert!(
+        error.to_string().contains("AuthFailure.TokenFailure"),
+        "{error}"
+    );
+    assert!(
+        error
+            .to_string()
+            .ends_with("the keys have been renewed since"),
+        "{error}"
+    );
+    assert_eq!(
+        (error.class(), error.label()),
+        (Class::Transient, "auth_failure")
+    );
+    client.ask(&query(), AMPLE).await.expect("an answer");
+
+    // What does not help is not tried again and again.
+    upstream.revoke_temporary();
+    clock.0.store(60, Ordering::Relaxed);
+    let error = client.ask(&query(), AMPLE).await.expect_err("a refusal");
+    assert_eq!(error.class(), Class::Permanent);
 }
 
 #[tokio::test]

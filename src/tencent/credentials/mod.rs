@@ -1,20 +1,35 @@
-//! Where keys come from: a list of sources that are tried in order, and the credentials of the first that has any. What
-//! is kept in files is read again when they change, so that keys can be rotated under a running process.
+//! Where keys come from: a list of places that are tried in order, and the keys of the first that has any, or those of a
+//! role that is taken on with them. What is kept on this machine is read again when it changes, what is given for a time
+//! is renewed before that is over.
 
+mod cli_profile;
 mod files;
+mod issued;
+mod issuer;
+mod issuing;
+mod local;
 mod profile;
+mod renewal;
 mod source;
+mod sts;
+mod surroundings;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::time::Duration;
 
-use source::Source;
-pub use source::{Surroundings, Variables};
+use chrono::{DateTime, Utc};
 
+use issuing::{Issuing, Order, Stock};
+use local::Local;
+use sts::Sts;
+pub use surroundings::{Surroundings, Variables};
+
+use super::{Place, Role, Upstream};
+use crate::clock::Clock;
 use crate::secret::Secret;
 use crate::secret::file::SecretTextError;
-use crate::stamp::Stamp;
-use crate::tencent::CredentialSource;
+use crate::trust::SystemRoots;
 
 /// What a request is signed with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,137 +79,181 @@ pub enum CredentialsError {
         /// What is not.
         missing: &'static str,
     },
+    /// A variable without which the place that was asked for cannot be used.
+    #[error("{0} is not set")]
+    NotSet(&'static str),
     /// No `[default]` section in a profile file.
     #[error("{0} has no section [default]")]
     NoDefault(PathBuf),
+    /// No profile of the command line in its file.
+    #[error("{path} {problem}")]
+    NoProfile {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Who gives keys for a time gave none.
+    #[error("{issuer}: {reason}")]
+    NotIssued {
+        /// Who was asked, for what.
+        issuer: String,
+        /// Why not, cleaned.
+        reason: String,
+    },
+    /// The first answer is still awaited.
+    #[error("no answer from {0} yet")]
+    Pending(String),
     /// No source has any.
     #[error("found none in {0}")]
     None(String),
 }
 
 /// Hands out the credentials of an account.
-#[derive(Debug)]
 pub struct Provider {
-    sources: Vec<Source>,
-    state: Mutex<State>,
+    local: Local,
+    issuing: Arc<Issuing>,
+    /// The role that the configuration or the environment names.
+    role: Option<Role>,
+    has_issuers: bool,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    /// What the files looked like when they were last read; `None` before the first time.
-    stamps: Option<Vec<Option<Stamp>>>,
-    /// The last good credentials; they outlive a failure.
-    held: Option<Held>,
-    /// Why the last reading failed, if it did.
-    trouble: Option<CredentialsError>,
-    generation: u64,
-}
-
-#[derive(Debug)]
-struct Held {
-    credentials: Arc<Credentials>,
-    source: String,
+/// How an account's credentials stand, for metrics.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standing {
+    /// Where the keys in use come from; `None` before there are any.
+    pub place: Option<Place>,
+    /// The name of the role that they are of; empty without one.
+    pub role: String,
+    /// When they expire, if they do and it is known.
+    pub expires: Option<DateTime<Utc>>,
+    /// How often temporary keys could not be had.
+    pub failures: u64,
 }
 
 impl Provider {
-    /// For credentials kept as `source` says.
-    pub fn new(source: &CredentialSource) -> Self {
-        Self::within(source, &Surroundings::of_this_process())
+    /// For an account that is set up as `upstream` says, asking STS under the authorities of `roots`.
+    pub fn new(upstream: &Upstream, roots: &SystemRoots, clock: Arc<dyn Clock>) -> Self {
+        Self::within(upstream, roots, clock, &Surroundings::of_this_process())
     }
 
     /// Like [`Provider::new`], with an environment of one's own.
-    pub fn within(source: &CredentialSource, surroundings: &Surroundings) -> Self {
+    pub fn within(
+        upstream: &Upstream,
+        roots: &SystemRoots,
+        clock: Arc<dyn Clock>,
+        surroundings: &Surroundings,
+    ) -> Self {
+        let source = &upstream.credentials;
+        let of_environment = || match source {
+            super::CredentialSource::Configured { .. } => None,
+            _ => surroundings.role(),
+        };
+        let issuers = issuer::issuers(source, surroundings);
         Self {
-            sources: source::sources(source, surroundings),
-            state: Mutex::default(),
+            local: Local::new(source::sources(source, surroundings)),
+            role: upstream.role.clone().or_else(of_environment),
+            has_issuers: !issuers.is_empty(),
+            issuing: Arc::new(Issuing::new(issuers, Sts::new(upstream, roots), clock)),
         }
     }
 
-    /// The credentials to sign with now. Cheap enough for every attempt: a `stat` per file, and a read when one changed.
+    /// The credentials to sign with now. Keys that are kept here cost a `stat` per file; temporary ones nothing while they
+    /// are good, and otherwise a wait for their issuer, of no more than `patience`.
     ///
     /// # Errors
-    /// When no source has any, or the first that has some has them wrong, and there never were good ones.
-    pub fn current(&self) -> Result<Arc<Credentials>, CredentialsError> {
-        self.refreshed(|state| match (&state.held, &state.trouble) {
-            (Some(held), _) => Ok(held.credentials.clone()),
-            (None, Some(error)) => Err(error.clone()),
-            (None, None) => Err(CredentialsError::None(self.places())),
-        })
+    /// When no place has any, or the first that has some has them wrong, and there never were good ones.
+    pub async fn current(&self, patience: Duration) -> Result<Arc<Credentials>, CredentialsError> {
+        let mut ended = match self.look() {
+            Stock::Keys(keys) => return Ok(keys),
+            Stock::Trouble(error) => return Err(error),
+            Stock::UnderWay(ended) => ended,
+        };
+        // Whether it has ended or patience has: what there is now is all there is.
+        drop(tokio::time::timeout(patience, ended.changed()).await);
+        match self.look() {
+            Stock::Keys(keys) => Ok(keys),
+            Stock::Trouble(error) => Err(error),
+            Stock::UnderWay(_) => Err(CredentialsError::Pending(self.places())),
+        }
     }
 
-    /// Counts how often the credentials have become others: whoever gave up because of them tries again when this
-    /// rises. Looks at the files, like [`Provider::current`].
+    /// The upstream has refused `credentials` for what they are. Temporary ones are then renewed, which takes no longer
+    /// than `patience`; whether there are others now.
+    pub async fn renew(&self, credentials: &Credentials, patience: Duration) -> bool {
+        if !self.issuing.refused(credentials) {
+            return false;
+        }
+        if let Stock::Keys(keys) = self.look()
+            && *keys != *credentials
+        {
+            return true;
+        }
+        self.issuing.attempt_ended(patience).await;
+        matches!(self.look(), Stock::Keys(keys) if *keys != *credentials)
+    }
+
+    /// Looks at the files, begins a renewal that is due, and returns the [generation](Provider::generation).
+    pub fn refresh(&self) -> u64 {
+        drop(self.look());
+        self.generation()
+    }
+
+    /// Counts how often the credentials have become others, but for temporary ones that were renewed in time: whoever
+    /// gave up because of them tries again when this rises.
     pub fn generation(&self) -> u64 {
-        self.refreshed(|state| state.generation)
+        self.local.generation() + self.issuing.revivals()
     }
 
-    /// Which source is in use, or which ones would be; for the log.
-    pub fn source(&self) -> String {
-        self.refreshed(|state| match &state.held {
-            Some(held) => held.source.clone(),
-            None => self.places(),
-        })
-    }
-
-    fn refreshed<T>(&self, read: impl FnOnce(&State) -> T) -> T {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        // Before reading, so that a change during the reading is seen the next time.
-        let stamps: Vec<_> = self.files().map(|path| Stamp::of(path)).collect();
-        // Again after a failure even if nothing changed: the system may have been at fault, not the file.
-        if state.stamps.as_ref() != Some(&stamps) || state.trouble.is_some() {
-            state.stamps = Some(stamps);
-            state.take(self.load());
+    /// How they stand.
+    pub fn standing(&self) -> Standing {
+        let issued = self.issuing.standing();
+        match self.local.current() {
+            Ok(Some(found)) if self.role_with(&found).is_none() => Standing {
+                place: Some(found.place),
+                role: String::new(),
+                expires: None,
+                failures: issued.failures,
+            },
+            _ => issued,
         }
-        read(&state)
     }
 
-    fn files(&self) -> impl Iterator<Item = &PathBuf> {
-        self.sources.iter().flat_map(Source::files)
+    fn look(&self) -> Stock {
+        let base = match self.local.current() {
+            Ok(base) => base,
+            Err(error) => return Stock::Trouble(error),
+        };
+        let Some(found) = base else {
+            return self.look_at_issuers();
+        };
+        match self.role_with(&found) {
+            None => Stock::Keys(found.credentials),
+            Some(role) => self.issuing.look(Order::Assume(found, role)),
+        }
     }
 
-    fn load(&self) -> Result<Held, CredentialsError> {
-        for source in &self.sources {
-            if let Some(credentials) = source.load()? {
-                return Ok(Held {
-                    credentials: Arc::new(credentials),
-                    source: source.to_string(),
-                });
+    fn look_at_issuers(&self) -> Stock {
+        if !self.has_issuers {
+            return Stock::Trouble(CredentialsError::None(self.places()));
+        }
+        match self.issuing.look(Order::Issue(self.role.clone())) {
+            Stock::Trouble(CredentialsError::None(issuers)) => {
+                let places: Vec<_> = self.local.places().chain([issuers]).collect();
+                Stock::Trouble(CredentialsError::None(places.join(", ")))
             }
+            other => other,
         }
-        Err(CredentialsError::None(self.places()))
+    }
+
+    /// The role to take on with keys that were found here.
+    fn role_with(&self, found: &local::Found) -> Option<Role> {
+        self.role.clone().or_else(|| found.role.clone())
     }
 
     fn places(&self) -> String {
-        let places: Vec<_> = self.sources.iter().map(ToString::to_string).collect();
+        let places: Vec<_> = self.local.places().chain(self.issuing.places()).collect();
         places.join(", ")
-    }
-}
-
-impl State {
-    fn take(&mut self, loaded: Result<Held, CredentialsError>) {
-        match loaded {
-            Ok(new) => {
-                self.trouble = None;
-                let old = self.held.as_ref().map(|held| &held.credentials);
-                if old != Some(&new.credentials) {
-                    tracing::info!(source = new.source, "Credentials loaded");
-                    self.generation += 1;
-                    self.held = Some(new);
-                }
-            }
-            Err(error) => {
-                if let Some(held) = &self.held
-                    && self.trouble.as_ref() != Some(&error)
-                {
-                    tracing::warn!(
-                        source = held.source,
-                        %error,
-                        "cannot read the credentials any more; going on with the last good ones"
-                    );
-                }
-                self.trouble = Some(error);
-            }
-        }
     }
 }
 

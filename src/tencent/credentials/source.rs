@@ -1,49 +1,27 @@
-//! The places themselves. Each says what it is, which files it depends on, and what it holds; the role of a virtual
-//! machine or a pod would be one more of them.
+//! The places on this machine that may hold keys. Each says what it is, which files it depends on, and what it holds.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::{Credentials, CredentialsError, files, profile};
+use super::surroundings::{ID_VARIABLE, KEY_VARIABLE, Surroundings, TOKEN_VARIABLES};
+use super::{Credentials, CredentialsError, cli_profile, files, profile};
 use crate::secret::Secret;
 use crate::secret::file::{self, SecretFileError};
-use crate::tencent::{CredentialSource, SecretSource};
+use crate::tencent::{CredentialSource, Place, Role, SecretSource};
 
-const ID_VARIABLE: &str = "TENCENTCLOUD_SECRET_ID";
-const KEY_VARIABLE: &str = "TENCENTCLOUD_SECRET_KEY";
-
-/// Each of the tools reads the token from another one.
-const TOKEN_VARIABLES: [&str; 3] = [
-    "TENCENTCLOUD_TOKEN",
-    "TENCENTCLOUD_SECURITY_TOKEN",
-    "TENCENTCLOUD_SESSION_TOKEN",
-];
-
-const PROFILE_IN_HOME: &str = ".tencentcloud/credentials";
-
-/// Looks up an environment variable by its name.
-pub type Variables = dyn Fn(&str) -> Option<String>;
-
-/// What lies outside the configuration, so that a test can bring its own.
-pub struct Surroundings {
-    /// The environment.
-    pub variable: Box<Variables>,
-    /// The profile file for all users of the machine.
-    pub system_profile: PathBuf,
+/// Keys, and the role that the place they were found in names.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) credentials: Credentials,
+    pub(super) role: Option<Role>,
 }
 
-impl Surroundings {
-    /// The environment of the process, and `/etc`.
-    pub fn of_this_process() -> Self {
+impl From<Credentials> for Kept {
+    fn from(credentials: Credentials) -> Self {
         Self {
-            variable: Box::new(|name| std::env::var(name).ok()),
-            system_profile: PathBuf::from("/etc/tencentcloud/credentials"),
+            credentials,
+            role: None,
         }
-    }
-
-    /// The value of a variable; one that is empty counts as not set.
-    fn set(&self, name: &str) -> Option<String> {
-        (self.variable)(name).filter(|value| !value.is_empty())
     }
 }
 
@@ -62,6 +40,8 @@ pub(super) enum Source {
         token: Option<(&'static str, Secret)>,
     },
     Profile(PathBuf),
+    /// Of Tencent Cloud's command line.
+    CliProfile(PathBuf),
 }
 
 /// The places to look at, in order.
@@ -77,31 +57,42 @@ pub(super) fn sources(source: &CredentialSource, surroundings: &Surroundings) ->
             token: token.clone(),
         }],
         CredentialSource::Chain => {
-            let of_user = surroundings
-                .set("HOME")
-                .map(|home| Source::Profile(PathBuf::from(home).join(PROFILE_IN_HOME)));
-            let of_machine = Source::Profile(surroundings.system_profile.clone());
-            [environment(surroundings)]
-                .into_iter()
-                .chain(of_user)
-                .chain([of_machine])
-                .collect()
+            let environment = [environment(surroundings)].into_iter();
+            environment.chain(profiles(surroundings)).collect()
+        }
+        CredentialSource::Only(Place::Environment) => vec![environment(surroundings)],
+        CredentialSource::Only(Place::Profile) => profiles(surroundings).collect(),
+        CredentialSource::Only(Place::Configuration | Place::CvmRole | Place::TkeOidc) => {
+            Vec::new()
         }
     }
 }
 
+fn profiles(surroundings: &Surroundings) -> impl Iterator<Item = Source> {
+    let of_cli = surroundings.cli_profile().map(Source::CliProfile);
+    surroundings.profiles().map(Source::Profile).chain(of_cli)
+}
+
 fn environment(surroundings: &Surroundings) -> Source {
-    let secret = |name| surroundings.set(name).map(Secret::new);
     Source::Environment {
-        secret_id: secret(ID_VARIABLE),
-        secret_key: secret(KEY_VARIABLE),
+        secret_id: surroundings.secret(ID_VARIABLE),
+        secret_key: surroundings.secret(KEY_VARIABLE),
         token: TOKEN_VARIABLES
             .into_iter()
-            .find_map(|name| Some((name, secret(name)?))),
+            .find_map(|name| Some((name, surroundings.secret(name)?))),
     }
 }
 
 impl Source {
+    /// What kind of place it is.
+    pub(super) fn place(&self) -> Place {
+        match self {
+            Self::Configured { .. } => Place::Configuration,
+            Self::Environment { .. } => Place::Environment,
+            Self::Profile(_) | Self::CliProfile(_) => Place::Profile,
+        }
+    }
+
     /// The files whose change may change what [`Source::load`] says.
     pub(super) fn files(&self) -> Vec<&PathBuf> {
         match self {
@@ -118,31 +109,35 @@ impl Source {
                 })
                 .collect(),
             Self::Environment { .. } => Vec::new(),
-            Self::Profile(path) => vec![path],
+            Self::Profile(path) | Self::CliProfile(path) => vec![path],
         }
     }
 
     /// What this place holds; `None` when it holds nothing, and the next one is to be asked.
-    pub(super) fn load(&self) -> Result<Option<Credentials>, CredentialsError> {
+    pub(super) fn load(&self) -> Result<Option<Kept>, CredentialsError> {
         match self {
             Self::Configured {
                 secret_id,
                 secret_key,
                 token,
-            } => Ok(Some(Credentials {
-                secret_id: configured("secret_id", secret_id)?.expose().to_owned(),
-                secret_key: configured("secret_key", secret_key)?,
-                token: token
-                    .as_ref()
-                    .map(|token| configured("token", token))
-                    .transpose()?,
-            })),
+            } => {
+                let credentials = Credentials {
+                    secret_id: configured("secret_id", secret_id)?.expose().to_owned(),
+                    secret_key: configured("secret_key", secret_key)?,
+                    token: token
+                        .as_ref()
+                        .map(|token| configured("token", token))
+                        .transpose()?,
+                };
+                Ok(Some(credentials.into()))
+            }
             Self::Environment {
                 secret_id,
                 secret_key,
                 token,
             } => from_environment(secret_id.as_ref(), secret_key.as_ref(), token.as_ref()),
             Self::Profile(path) => from_profile(path),
+            Self::CliProfile(path) => from_cli_profile(path),
         }
     }
 }
@@ -152,7 +147,9 @@ impl fmt::Display for Source {
         match self {
             Self::Configured { .. } => f.write_str("the configuration"),
             Self::Environment { .. } => write!(f, "the environment ({ID_VARIABLE})"),
-            Self::Profile(path) => write!(f, "the profile file {}", path.display()),
+            Self::Profile(path) | Self::CliProfile(path) => {
+                write!(f, "the profile file {}", path.display())
+            }
         }
     }
 }
@@ -181,16 +178,17 @@ fn from_environment(
     secret_id: Option<&Secret>,
     secret_key: Option<&Secret>,
     token: Option<&(&'static str, Secret)>,
-) -> Result<Option<Credentials>, CredentialsError> {
+) -> Result<Option<Kept>, CredentialsError> {
     let (there, missing) = match (secret_id, secret_key) {
         (Some(id), Some(key)) => {
-            return Ok(Some(Credentials {
+            let credentials = Credentials {
                 secret_id: checked(ID_VARIABLE, id.expose())?.expose().to_owned(),
                 secret_key: checked(KEY_VARIABLE, key.expose())?,
                 token: token
                     .map(|(name, token)| checked(*name, token.expose()))
                     .transpose()?,
-            }));
+            };
+            return Ok(Some(credentials.into()));
         }
         (None, None) => return Ok(None),
         (Some(_), None) => (ID_VARIABLE, KEY_VARIABLE),
@@ -199,26 +197,55 @@ fn from_environment(
     Err(CredentialsError::Half { there, missing })
 }
 
-fn from_profile(path: &Path) -> Result<Option<Credentials>, CredentialsError> {
+fn from_profile(path: &Path) -> Result<Option<Kept>, CredentialsError> {
     let Some(text) = files::read_if_there(path)? else {
         return Ok(None);
     };
     let profile = profile::parse(text.expose())
         .ok_or_else(|| CredentialsError::NoDefault(path.to_owned()))?;
+    let names = ["secret_id", "secret_key", "token"];
+    let (id, key, token) = (profile.secret_id, profile.secret_key, profile.token);
+    Ok(Some(of_file(path, names, id, key, token)?.into()))
+}
+
+fn from_cli_profile(path: &Path) -> Result<Option<Kept>, CredentialsError> {
+    let Some(text) = files::read_if_there(path)? else {
+        return Ok(None);
+    };
+    let profile =
+        cli_profile::parse(text.expose()).map_err(|problem| CredentialsError::NoProfile {
+            path: path.to_owned(),
+            problem,
+        })?;
+    let Some(profile) = profile else {
+        return Ok(None);
+    };
+    let role = profile.role();
+    let names = ["secretId", "secretKey", "token"];
+    let token = profile.token.filter(|token| !token.expose().is_empty());
+    let credentials = of_file(path, names, profile.secret_id, profile.secret_key, token)?;
+    Ok(Some(Kept { credentials, role }))
+}
+
+/// What a file says under these names.
+fn of_file(
+    path: &Path,
+    [id_name, key_name, token_name]: [&str; 3],
+    secret_id: Option<Secret>,
+    secret_key: Option<Secret>,
+    token: Option<Secret>,
+) -> Result<Credentials, CredentialsError> {
     let required = |name: &str, text: Option<Secret>| {
         let text = text.as_ref().map_or("", Secret::expose);
         checked(format!("{name} in {}", path.display()), text)
     };
-    Ok(Some(Credentials {
-        secret_id: required("secret_id", profile.secret_id)?
-            .expose()
-            .to_owned(),
-        secret_key: required("secret_key", profile.secret_key)?,
-        token: profile
-            .token
-            .map(|token| required("token", Some(token)))
+    Ok(Credentials {
+        secret_id: required(id_name, secret_id)?.expose().to_owned(),
+        secret_key: required(key_name, secret_key)?,
+        token: token
+            .map(|token| required(token_name, Some(token)))
             .transpose()?,
-    }))
+    })
 }
 
 /// `text` if it can be part of a request; what a paste has brought along would only come back as an unknown key.

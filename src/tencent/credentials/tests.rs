@@ -1,26 +1,37 @@
 //! Credentials as operators keep them, and as they get them wrong.
 
+mod temporary;
+
 use std::fs;
 use std::path::Path;
 
 use tempfile::TempDir;
 
 use super::*;
-use crate::tencent::SecretSource;
+use crate::clock::SystemClock;
+use crate::tencent::{CredentialSource, SecretSource};
+
+const AMPLE: Duration = Duration::from_secs(60);
+
+/// Where nobody listens.
+const NOWHERE: &str = "http://127.0.0.1:1";
 
 const PROFILE: &str = "[default]\nsecret_id = AKIDfake-profile\nsecret_key = fake-profile-key\n";
 
 /// A machine with a home directory and these variables.
 struct Machine {
     dir: TempDir,
-    variables: Vec<(&'static str, &'static str)>,
+    variables: Vec<(&'static str, String)>,
 }
 
 impl Machine {
     fn with(variables: &[(&'static str, &'static str)]) -> Self {
         Self {
             dir: tempfile::tempdir().expect("a directory"),
-            variables: variables.to_vec(),
+            variables: variables
+                .iter()
+                .map(|&(name, value)| (name, value.to_owned()))
+                .collect(),
         }
     }
 
@@ -36,22 +47,41 @@ impl Machine {
     }
 
     fn chain(&self) -> Provider {
+        self.provider(
+            &upstream(CredentialSource::Chain),
+            Arc::new(SystemClock::start()),
+        )
+    }
+
+    fn provider(&self, upstream: &Upstream, clock: Arc<dyn Clock>) -> Provider {
         let home = self.path("home").to_str().expect("UTF-8").to_owned();
         let variables = self.variables.clone();
         let variable = move |name: &str| match name {
             "HOME" => Some(home.clone()),
             _ => variables
                 .iter()
+                .chain(&[("TRTC_EXPORTER_METADATA_ENDPOINT", NOWHERE.to_owned())])
                 .find(|(other, _)| *other == name)
-                .map(|(_, value)| (*value).to_owned()),
+                .map(|(_, value)| value.clone()),
         };
-        Provider::within(
-            &CredentialSource::Chain,
-            &Surroundings {
-                variable: Box::new(variable),
-                system_profile: self.path("etc/credentials"),
-            },
-        )
+        let surroundings = Surroundings {
+            variable: Box::new(variable),
+            system_profile: self.path("etc/credentials"),
+        };
+        Provider::within(upstream, &SystemRoots::default(), clock, &surroundings)
+    }
+}
+
+/// An account whose keys are kept as `credentials` says.
+fn upstream(credentials: CredentialSource) -> Upstream {
+    Upstream {
+        endpoint: NOWHERE.parse().expect("a URL"),
+        region: "ap-guangzhou".to_owned(),
+        language: "en-US".to_owned(),
+        request_timeout: Duration::from_secs(10),
+        authorities: None,
+        credentials,
+        role: None,
     }
 }
 
@@ -64,16 +94,17 @@ fn inline(text: &str) -> SecretSource {
 }
 
 fn configured(id: SecretSource, key: SecretSource, token: Option<SecretSource>) -> Provider {
-    Provider::new(&CredentialSource::Configured {
+    let source = CredentialSource::Configured {
         secret_id: id,
         secret_key: key,
         token,
-    })
+    };
+    Machine::with(&[]).provider(&upstream(source), Arc::new(SystemClock::start()))
 }
 
 /// Id, key and token in the clear.
-fn shown(provider: &Provider) -> (String, String, Option<String>) {
-    let it = provider.current().expect("credentials");
+async fn shown(provider: &Provider) -> (String, String, Option<String>) {
+    let it = provider.current(AMPLE).await.expect("credentials");
     (
         it.secret_id.clone(),
         it.secret_key.expose().to_owned(),
@@ -81,8 +112,9 @@ fn shown(provider: &Provider) -> (String, String, Option<String>) {
     )
 }
 
-fn refused(provider: &Provider) -> String {
-    let text = provider.current().expect_err("no credentials").to_string();
+async fn refused(provider: &Provider) -> String {
+    let error = provider.current(AMPLE).await.expect_err("no credentials");
+    let text = error.to_string();
     assert!(!text.contains("fake"), "an error shows a secret: {text}");
     text
 }
@@ -91,8 +123,8 @@ fn all(id: &str, key: &str, token: Option<&str>) -> (String, String, Option<Stri
     (id.to_owned(), key.to_owned(), token.map(str::to_owned))
 }
 
-#[test]
-fn the_environment_comes_first() {
+#[tokio::test]
+async fn the_environment_comes_first() {
     let machine = Machine::with(&[
         ("TENCENTCLOUD_SECRET_ID", "AKIDfake"),
         ("TENCENTCLOUD_SECRET_KEY", "fake-key"),
@@ -103,14 +135,14 @@ fn the_environment_comes_first() {
     machine.write("home/.tencentcloud/credentials", PROFILE);
     let chain = machine.chain();
     assert_eq!(
-        shown(&chain),
+        shown(&chain).await,
         all("AKIDfake", "fake-key", Some("fake-security"))
     );
-    assert_eq!(chain.source(), "the environment (TENCENTCLOUD_SECRET_ID)");
+    assert_eq!(chain.standing().place, Some(Place::Environment));
 }
 
-#[test]
-fn the_profile_of_the_user_comes_before_the_machines() {
+#[tokio::test]
+async fn the_profile_of_the_user_comes_before_the_machines() {
     let machine = Machine::with(&[
         ("TENCENTCLOUD_SECRET_ID", ""),
         ("TENCENTCLOUD_TOKEN", "fake"),
@@ -120,26 +152,33 @@ fn the_profile_of_the_user_comes_before_the_machines() {
         "; comment\n[other]\nsecret_id=no\n[ default ]\nsecret_id=\"AKIDfake\"\nsecret_key='FA;KE #1'\n",
     );
     let chain = machine.chain();
-    assert!(refused(&chain).contains("has characters that no key has"));
+    assert!(
+        refused(&chain)
+            .await
+            .contains("has characters that no key has")
+    );
 
     machine.write(
         "etc/credentials",
         "[other]\nsecret_id=no\n[ default ]\r\nsecret_id=\"AKIDfake\"\r\nsecret_key = 'FA;KE#1'\ntoken=fake=\n[x]\ntoken=no\n",
     );
-    assert_eq!(shown(&chain), all("AKIDfake", "FA;KE#1", Some("fake=")));
+    assert_eq!(
+        shown(&chain).await,
+        all("AKIDfake", "FA;KE#1", Some("fake="))
+    );
 
     machine.write("home/.tencentcloud/credentials", PROFILE);
     assert_eq!(
-        shown(&chain),
+        shown(&chain).await,
         all("AKIDfake-profile", "fake-profile-key", None)
     );
-    assert!(chain.source().contains("home/.tencentcloud/credentials"));
+    assert_eq!(chain.standing().place, Some(Place::Profile));
 }
 
-#[test]
-fn what_is_wrong_is_said_and_not_covered_up() {
+#[tokio::test]
+async fn what_is_wrong_is_said_and_not_covered_up() {
     let machine = Machine::with(&[]);
-    let nothing = refused(&machine.chain());
+    let nothing = refused(&machine.chain()).await;
     for place in [
         "TENCENTCLOUD_SECRET_ID",
         "home/.tencentcloud",
@@ -162,26 +201,26 @@ fn what_is_wrong_is_said_and_not_covered_up() {
         ),
     ] {
         machine.write("home/.tencentcloud/credentials", profile);
-        let error = refused(&machine.chain());
+        let error = refused(&machine.chain()).await;
         assert!(error.contains(problem), "{error}");
     }
 
     let half = Machine::with(&[("TENCENTCLOUD_SECRET_KEY", "fake-key")]);
     half.write("etc/credentials", PROFILE);
     assert_eq!(
-        refused(&half.chain()),
+        refused(&half.chain()).await,
         "TENCENTCLOUD_SECRET_KEY is set, but TENCENTCLOUD_SECRET_ID is not"
     );
 }
 
-#[test]
-fn a_secret_file_may_end_with_a_newline_and_nothing_else() {
+#[tokio::test]
+async fn a_secret_file_may_end_with_a_newline_and_nothing_else() {
     let machine = Machine::with(&[]);
     let key = machine.write("key", "fake-key\r\n");
     let token = machine.write("token", "fake-token\n");
     let provider = configured(inline("AKIDfake"), file(&key), Some(file(&token)));
     assert_eq!(
-        shown(&provider),
+        shown(&provider).await,
         all("AKIDfake", "fake-key", Some("fake-token"))
     );
 
@@ -193,65 +232,66 @@ fn a_secret_file_may_end_with_a_newline_and_nothing_else() {
         ("fake key", "has characters that no key has"),
     ] {
         let key = machine.write("bad", text);
-        let error = refused(&configured(inline("AKIDfake"), file(&key), None));
+        let error = refused(&configured(inline("AKIDfake"), file(&key), None)).await;
         assert!(error.contains(problem) && error.contains("bad"), "{error}");
     }
     let missing = refused(&configured(
         inline("AKIDfake"),
         file(&machine.path("gone")),
         None,
-    ));
+    ))
+    .await;
     assert!(missing.starts_with("cannot read "), "{missing}");
     let large = machine.write("large", &"x".repeat(65 * 1024));
-    let large = refused(&configured(inline("AKIDfake"), file(&large), None));
+    let large = refused(&configured(inline("AKIDfake"), file(&large), None)).await;
     assert!(large.contains("longer than 4096 bytes"), "{large}");
 }
 
-#[test]
-fn a_rotated_key_is_picked_up_and_counted() {
+#[tokio::test]
+async fn a_rotated_key_is_picked_up_and_counted() {
     let machine = Machine::with(&[]);
     let key = machine.write("key", "fake-1");
     let provider = configured(inline("AKIDfake"), file(&key), None);
     assert_eq!(provider.generation(), 1);
-    assert_eq!(shown(&provider).1, "fake-1");
+    assert_eq!(shown(&provider).await.1, "fake-1");
 
     // Replaced, as Kubernetes and careful tools do it.
     fs::rename(machine.write("new", "fake-2"), &key).expect("renamed");
     assert_eq!(provider.generation(), 2);
-    assert_eq!(shown(&provider).1, "fake-2");
+    assert_eq!(shown(&provider).await.1, "fake-2");
 
     // Rewritten with the same text: nothing has become other.
     fs::rename(machine.write("new", "fake-2"), &key).expect("renamed");
-    assert_eq!(shown(&provider).1, "fake-2");
+    assert_eq!(shown(&provider).await.1, "fake-2");
     assert_eq!(provider.generation(), 2);
 }
 
-#[test]
-fn the_last_good_key_outlives_its_file() {
+#[tokio::test]
+async fn the_last_good_key_outlives_its_file() {
     let machine = Machine::with(&[]);
     let key = machine.write("key", "fake-1");
     let provider = configured(inline("AKIDfake"), file(&key), None);
-    assert_eq!(shown(&provider).1, "fake-1");
+    assert_eq!(shown(&provider).await.1, "fake-1");
 
     fs::remove_file(&key).expect("removed");
-    assert_eq!(shown(&provider).1, "fake-1");
+    assert_eq!(shown(&provider).await.1, "fake-1");
     machine.write("key", "\n");
-    assert_eq!(shown(&provider).1, "fake-1");
+    assert_eq!(shown(&provider).await.1, "fake-1");
     assert_eq!(provider.generation(), 1);
 
     machine.write("key", "fake-22");
-    assert_eq!(shown(&provider).1, "fake-22");
+    assert_eq!(shown(&provider).await.1, "fake-22");
     assert_eq!(provider.generation(), 2);
 }
 
-#[test]
-fn a_file_that_comes_late_is_found() {
+#[tokio::test]
+async fn a_file_that_comes_late_is_found() {
     let machine = Machine::with(&[]);
     let key = machine.path("key");
     let provider = configured(inline("AKIDfake"), file(&key), None);
-    refused(&provider);
+    refused(&provider).await;
     assert_eq!(provider.generation(), 0);
     machine.write("key", "fake-1");
-    assert_eq!(shown(&provider).1, "fake-1");
+    assert_eq!(shown(&provider).await.1, "fake-1");
     assert_eq!(provider.generation(), 1);
 }
