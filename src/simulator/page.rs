@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::character::DEMO_APPS;
 use super::gateway::{SECRET_ID, SECRET_KEY};
+use super::issuing::METADATA_PATH;
 use super::protocol::REGION;
 
 /// The page at `/`; `host` is how the visitor has come here.
@@ -35,6 +36,9 @@ With the exporter, in trtc-exporter.yml:
         secret_key: {SECRET_KEY}
       apps:
         - sdk_app_id: {app}
+
+It is STS too (AssumeRole with those keys, for any role), and the metadata server of a machine with a role:
+  curl http://{host}{METADATA_PATH}
 
 With the official SDK for Python (tencentcloud-sdk-python-trtc):
   http = HttpProfile(protocol=\"http\", endpoint=\"{host}\")

@@ -26,7 +26,8 @@ async fn every_metric_is_there_and_every_one_that_is_there_is_named() {
     let page = Page::read();
     let exporter = Exporter::start(["demo"]).await;
     exporter.ready().await;
-    let scrape = exporter.scrape().await.0 + &scrape_of_all_there_is().await;
+    let scrape =
+        exporter.scrape().await.0 + &scrape_of_all_there_is().await + &of_temporary_keys().await;
 
     let mut kinds = BTreeMap::new();
     for line in scrape
@@ -67,6 +68,29 @@ async fn scrape_of_all_there_is() -> String {
     let exporter = Exporter::configured(&home.config(), &home.state()).await;
     exporter.ready().await;
     exporter.scrape().await.0
+}
+
+/// What only shows where keys expire.
+async fn of_temporary_keys() -> String {
+    let upstream = simulator(Model::default()).await;
+    let home = Home::new();
+    let endpoint = upstream.endpoint();
+    home.write(
+        "trtc-exporter.yml",
+        &format!(
+            "accounts: [{{ name: main, endpoint: {endpoint}, credentials: {{ from: cvm_role }} }}]"
+        ),
+    );
+    let arguments = [flag("--config.file", &home.config())];
+    let in_memory = ["--storage.path=".to_owned()];
+    let exporter = Exporter::start_with(arguments.into_iter().chain(in_memory), |command| {
+        command.env("TRTC_EXPORTER_METADATA_ENDPOINT", endpoint);
+    })
+    .await;
+    let scrape = exporter.scrape_until("there are keys", |scrape| {
+        scrape.sum("trtc_credentials_info", "") == 1.0
+    });
+    scrape.await.0
 }
 
 #[tokio::test]

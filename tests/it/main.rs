@@ -4,6 +4,7 @@ mod chain;
 mod cli;
 mod clients;
 mod counting;
+mod credentials;
 mod dashboards;
 mod demo;
 mod disk;

@@ -181,6 +181,39 @@ fn no_panic_shows_a_secret() {
     );
 }
 
+/// STS stands at the upstream's place, and sends back the token of a pod, or the keys that were to be exchanged.
+#[tokio::test]
+async fn no_output_shows_what_a_role_is_given_for() {
+    let arn = "qcs::cam::uin/1:roleName/reader";
+    let (upstream, home) = (Echo::start().await, Home::new());
+    home.write("identity", "identityFAKE0006");
+    for credentials in [
+        "from: tke_oidc".to_owned(),
+        format!(
+            "secret_id: AKIDFAKE0001, secret_key: keyFAKE0002, token: tokenFAKE0003, role_arn: '{arn}', external_id: agreedFAKE0007"
+        ),
+    ] {
+        configure(&home, &upstream.endpoint, &credentials, "");
+        let more = ["--log.level=debug".to_owned()];
+        let exporter = Exporter::start_with(arguments(&home).into_iter().chain(more), |command| {
+            command
+                .env("TKE_REGION", "ap-guangzhou")
+                .env("TKE_PROVIDER_ID", "cls-fake")
+                .env("TKE_ROLE_ARN", arn)
+                .env("TKE_WEB_IDENTITY_TOKEN_FILE", home.path().join("identity"));
+        })
+        .await;
+        logged(exporter.log(), "Credentials not renewed").await;
+        logged(exporter.log(), "code=credentials").await;
+        let mut shown = exporter.log().lines().join("\n");
+        for path in PATHS {
+            shown += &exporter.get(path).await.1;
+        }
+        assert!(shown.contains("InternalError"), "{shown}");
+        assert!(!shown.contains("FAKE"), "{shown}");
+    }
+}
+
 #[tokio::test]
 async fn secret_files_that_others_can_read_are_warned_about() {
     let (upstream, home) = (Echo::start().await, Home::new());
