@@ -1,5 +1,6 @@
 //! The real program against the simulated upstream, and real tools against the program. One binary, to link once.
 
+mod accounts;
 mod chain;
 mod cli;
 mod clients;
