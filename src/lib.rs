@@ -26,13 +26,15 @@
 //!   [`metrics::Board::publish`] runs).
 //! - **Nothing twice, nothing lost.** A counter is the running maximum of what [`usage::Ledger`] credits: last word minus
 //!   word at first sight, over all buckets. It is never rebuilt from the upstream's absolute figures.
-//! - **The core is pure.** `usage`, the deciding half of `collect`, `tencent::{sign, skew, wire}` do no I/O, read no
+//! - **The core is pure.** `usage`, `billing`, the deciding half of `collect`, `tencent::{sign, skew, wire}` do no I/O, read no
 //!   clock and know no async; they take `now` and hand back when to wake. Only [`clock`] reads clocks.
 //! - **A scrape waits for nobody**: neither the upstream nor the poll loop nor the disk. Serving and polling have
 //!   [`threads`] of their own.
 //! - **Arrows point one way**: `tests/it/house.rs` checks it in the source.
 //!
 //! Beside that way: [`backfill`] reads what is kept, asks for what is not, and writes it as [`history`] says, which is pure.
+//!
+//! [`billing`] estimates what a month's usage costs, and how long prepaid packages last, from sums of days; it is pure.
 //!
 //! [`push`] sends settled buckets on, for those who want exact graphs.
 //!
@@ -46,6 +48,7 @@
 
 pub mod app;
 pub mod backfill;
+pub mod billing;
 pub mod build_info;
 pub mod cli;
 pub mod clock;
