@@ -31,7 +31,7 @@ impl DailyMinutes {
         self.days.entry(date).or_default();
     }
 
-    /// Adds minutes, rounded by [`billable_minutes`](super::billable_minutes), to those of the date, which is known by
+    /// Adds minutes, rounded by [`billable_minutes`](crate::usage::billable_minutes), to those of the date, which is known by
     /// that.
     pub fn add(&mut self, date: Date, item: &Arc<str>, media: Media, minutes: u64) {
         let day = self.days.entry(date).or_default();

@@ -16,6 +16,7 @@
 mod board;
 mod exposition;
 mod families;
+mod figures;
 mod gathered;
 mod handles;
 mod negotiate;
@@ -26,6 +27,7 @@ mod telemetry;
 pub use board::{Board, TargetInfo};
 pub use exposition::{Document, Exposition};
 pub use families::header_in_open_metrics;
+pub use figures::{AccountFigures, Bill, Cost, PackageFigures, Unassigned};
 pub use handles::{AccountTelemetry, ActionTelemetry, ItemTelemetry, SourceTelemetry};
 pub use negotiate::{Encoding, MediaType};
 pub use syntax::{Format, label as write_label, labels, seconds as write_seconds};

@@ -9,6 +9,7 @@ use prometheus::process_collector::ProcessCollector;
 use prometheus::proto::MetricFamily;
 use prometheus::{Gauge, IntCounter, IntGauge, Opts, Registry};
 
+use super::figures::{AccountFigures, Figures};
 use super::handles::{
     AccountTelemetry, ActionTelemetry, Handles, ItemTelemetry, SourceTelemetry, registered,
 };
@@ -32,6 +33,7 @@ pub struct Telemetry {
     items: Handles<ItemTelemetry>,
     actions: Handles<ActionTelemetry>,
     sources: Handles<SourceTelemetry>,
+    figures: Figures,
     reload_successful: IntGauge,
     reload_at: Gauge,
     save_successful: IntGauge,
@@ -95,6 +97,7 @@ impl Telemetry {
             "trtc_exporter_remote_write_dropped_samples_total",
             "Settled buckets of a media that the receiver refused for good, which are left out.",
         );
+        let figures = registered(&registry, Ok(Figures::new()));
         registry
             .register(Box::new(ProcessCollector::for_self()))
             .expect("names differ");
@@ -103,6 +106,7 @@ impl Telemetry {
             items: Handles::new(registry.clone(), codes),
             actions: Handles::new(registry.clone(), codes),
             sources: Handles::new(registry.clone(), codes),
+            figures,
             registry,
             reload_successful,
             reload_at,
@@ -135,6 +139,11 @@ impl Telemetry {
     /// The handle that shows by which action an item is asked for, as long as it is held.
     pub fn source(&self, account: &str, item: &str, action: &str) -> Arc<SourceTelemetry> {
         self.sources.get(&[account, item, action])
+    }
+
+    /// From now on these are the figures of whole accounts, and no others.
+    pub fn account_figures(&self, accounts: Vec<AccountFigures>) {
+        self.figures.set(accounts);
     }
 
     /// The configuration was read at `unix` seconds.
@@ -207,9 +216,12 @@ mod tests {
 
     use prometheus::proto::MetricType;
 
+    use super::super::figures::{Bill, Cost, PackageFigures, Unassigned};
     use super::super::gathered;
     use super::super::syntax::Format;
     use super::*;
+    use crate::billing::Money;
+    use crate::usage::Media;
 
     fn telemetry() -> Telemetry {
         let build = BuildInfo {
@@ -312,6 +324,53 @@ mod tests {
                 "{sample} in\n{text}"
             );
         }
+    }
+
+    #[test]
+    fn figures_of_accounts_are_shown_as_last_set() {
+        let telemetry = telemetry();
+        let figures = AccountFigures {
+            account: "main".into(),
+            unassigned: vec![Unassigned {
+                item: "interactive".into(),
+                media: Media::Audio,
+                day: "today",
+                ms: -1500,
+            }],
+            bill: Some(Bill {
+                currency: "CNY".into(),
+                costs: vec![Cost {
+                    item: "interactive".into(),
+                    media: Media::VideoHd,
+                    total: Money::from_billionths(12_345_000_000),
+                    month: Money::from_billionths(7_000_000),
+                }],
+                packages: vec![PackageFigures {
+                    package: "starter".into(),
+                    minutes_left: 99_000,
+                    ends_at: None,
+                }],
+            }),
+        };
+        telemetry.account_figures(vec![figures]);
+        let shown = text(&telemetry);
+        for sample in [
+            r#"trtc_usage_unassigned_seconds{account="main",item="interactive",media="audio",day="today"} -1.5"#,
+            r#"trtc_cost_estimate_total{account="main",currency="CNY",item="interactive",media="video_hd"} 12.345"#,
+            r#"trtc_cost_month_estimate{account="main",currency="CNY",item="interactive",media="video_hd"} 0.007"#,
+            r#"trtc_package_minutes_left{account="main",package="starter"} 99000"#,
+        ] {
+            assert!(
+                shown.lines().any(|line| line == sample),
+                "{sample} in\n{shown}"
+            );
+        }
+        assert!(
+            !shown.contains("trtc_package_end_timestamp_seconds"),
+            "it is not known"
+        );
+        telemetry.account_figures(Vec::new());
+        assert!(!text(&telemetry).contains("trtc_cost"));
     }
 
     #[test]

@@ -1,12 +1,6 @@
 //! The month so far as bills count it: whole minutes, rounded up once for each day and media.
 
-use super::{Date, Media, Sums};
-
-/// Minutes of a day as they are billed: its seconds add up and are then rounded up, never those of its buckets
-/// (upstream's billing FAQ). `day_ms` is the day's sum in milliseconds.
-pub fn billable_minutes(day_ms: u64) -> u64 {
-    day_ms.div_ceil(60_000)
-}
+use super::{Date, Media, Sums, billable_minutes};
 
 /// Minutes of a month's first dates, each rounded up by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,10 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn seconds_are_rounded_up_once_a_day() {
-        for (seconds, minutes) in [(0, 0), (1, 1), (30, 1), (50, 1), (60, 1), (61, 2), (90, 2)] {
-            assert_eq!(billable_minutes(seconds * 1000), minutes, "{seconds}");
-        }
+    fn each_day_of_the_month_is_rounded_up_by_itself() {
         let month = Counted::of(
             date("2024-02-03"),
             &[
