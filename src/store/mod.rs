@@ -4,6 +4,7 @@
 
 mod archive;
 pub mod codec;
+mod costs;
 mod error;
 mod folder;
 mod months;
@@ -21,6 +22,7 @@ use tracing::warn;
 
 pub use archive::{Archive, is_in_use};
 pub use codec::DecodeError;
+pub use costs::{MonthCost, Totals};
 pub use error::{OpenError, SaveError};
 pub use months::Reconciled;
 
@@ -226,6 +228,20 @@ impl Store {
     /// When nothing could be saved; then nothing is changed either.
     pub fn go_over(&mut self, account: &str, item: &str, action: &str) -> Result<(), SaveError> {
         self.write(|transaction| rows::save_gone_over(transaction, account, item, action))
+    }
+
+    /// Remembers what months of an account cost, of each the most that it was ever said to; returns what all months together
+    /// have cost.
+    ///
+    /// # Errors
+    /// When nothing could be saved; then nothing is changed either.
+    pub fn keep_costs(
+        &mut self,
+        account: &str,
+        currency: &str,
+        costs: &[MonthCost],
+    ) -> Result<Totals, SaveError> {
+        self.write(|transaction| costs::keep(transaction, account, currency, costs))
     }
 
     /// Drops the days before `date`, and makes sure that none of them can be credited a second time.

@@ -88,6 +88,15 @@ const MIGRATIONS: [&str; 4] = [
         minutes TEXT NOT NULL,           -- of the first of that month up to it: JSON, billable minutes by media
         unreconciled_ms INTEGER NOT NULL -- how far those sums are from the sums of their buckets
     ) STRICT;
+    CREATE TABLE cost (
+        account TEXT NOT NULL,
+        currency TEXT NOT NULL,
+        item TEXT NOT NULL,
+        media TEXT NOT NULL,
+        month TEXT NOT NULL,             -- YYYY-MM in Beijing
+        billionths TEXT NOT NULL,        -- the most that the month has been estimated at; beyond 64 bits
+        PRIMARY KEY (account, currency, item, media, month)
+    ) STRICT, WITHOUT ROWID;
 ",
 ];
 
@@ -149,7 +158,7 @@ pub(super) fn is_readable(connection: &Connection) -> Result<(), Unfit> {
 /// Reads the small tables from end to end, so that damage is found before anything is counted on it: a row that its key
 /// no longer finds would be begun again at 0. Days are checked one by one when they are used: together they may be large.
 pub(super) fn check(connection: &Connection) -> Result<(), Unfit> {
-    for table in ["target", "series", "watermark", "gone_over"] {
+    for table in ["target", "series", "watermark", "gone_over", "cost"] {
         let found: String =
             connection.query_row(&format!("PRAGMA integrity_check({table})"), (), |row| {
                 row.get(0)

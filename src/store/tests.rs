@@ -1,6 +1,7 @@
 //! The store as the poller uses it: what is saved is there after a restart, and what is not a state is refused.
 
 mod archive;
+mod costs;
 mod months;
 mod tampering;
 

@@ -89,7 +89,7 @@ fn state_of_the_version_before_is_refused_to_readers_and_migrated_for_the_export
     connection
         .execute_batch(
             "ALTER TABLE target DROP COLUMN shown_from; DROP TABLE pushed; ALTER TABLE day DROP COLUMN source;
-             DROP TABLE gone_over; DROP TABLE day_sum; DROP TABLE month; DROP TABLE watermark;
+             DROP TABLE gone_over; DROP TABLE day_sum; DROP TABLE month; DROP TABLE cost; DROP TABLE watermark;
              CREATE TABLE watermark (account TEXT NOT NULL, item TEXT NOT NULL, time_key INTEGER NOT NULL,
                  PRIMARY KEY (account, item)) STRICT, WITHOUT ROWID;
              PRAGMA user_version = 1",
