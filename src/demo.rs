@@ -152,6 +152,7 @@ fn config(upstream: &Handle, requests_per_second: f64) -> Config {
         }],
         apps: DEMO_APPS.iter().map(app).collect(),
         total: true,
+        billing: None,
     };
     Config {
         poll_interval: POLL_INTERVAL,

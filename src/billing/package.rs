@@ -35,6 +35,14 @@ pub enum Renewal {
     Monthly,
 }
 
+impl fmt::Display for Renewal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Monthly => f.write_str("monthly"),
+        }
+    }
+}
+
 /// What was left of a package when a date began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Left {

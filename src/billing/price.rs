@@ -19,6 +19,14 @@ impl Price {
     }
 }
 
+impl From<u32> for Price {
+    /// So many whole units of the currency.
+    fn from(units: u32) -> Self {
+        let millionths = u64::from(units) * 1_000_000;
+        Self { millionths }
+    }
+}
+
 impl FromStr for Price {
     type Err = DecimalError;
 

@@ -56,6 +56,7 @@ impl Config {
                 items: items(),
                 apps,
                 total: true,
+                billing: None,
             }],
         }
     }

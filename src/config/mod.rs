@@ -13,6 +13,7 @@ pub mod yaml;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::billing::Billing;
 use crate::tencent::Upstream;
 
 pub use item::{Choice, Item};
@@ -45,6 +46,8 @@ pub struct Account {
     pub apps: Vec<AppConfig>,
     /// Whether the account's sum is asked for too.
     pub total: bool,
+    /// By what its usage is billed, when that is told.
+    pub billing: Option<Billing>,
 }
 
 /// One TRTC application.

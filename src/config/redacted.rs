@@ -1,5 +1,7 @@
 //! The running configuration as YAML, for people: defaults filled in, secrets replaced.
 
+mod billing;
+
 use std::fmt::Write;
 
 use super::{Account, Choice, Config, Shard, duration};
@@ -75,7 +77,11 @@ fn write_account(yaml: &mut String, account: &Account) -> std::fmt::Result {
             writeln!(yaml, "        name: {}", quote(name))?;
         }
     }
-    writeln!(yaml, "    total: {}", account.total)
+    writeln!(yaml, "    total: {}", account.total)?;
+    account
+        .billing
+        .iter()
+        .try_for_each(|billing| billing::write(yaml, billing))
 }
 
 fn write_credentials(yaml: &mut String, upstream: &Upstream) -> std::fmt::Result {

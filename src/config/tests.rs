@@ -6,9 +6,11 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::billing::{Left, Renewal};
 use crate::secret::Secret;
 use crate::tencent::action::{INTERACTIVE, TRTC_USAGE};
 use crate::tencent::{CredentialSource, Place, Role, SecretSource};
+use crate::usage::Media;
 
 const GOOD: &str = "tests/data/config/good";
 const BAD: &str = "tests/data/config/bad";
@@ -110,6 +112,47 @@ fn everything_can_be_given() {
         config.accounts[1].upstream.credentials,
         CredentialSource::Only(Place::TkeOidc)
     );
+    assert_eq!(config.accounts[1].billing, None);
+}
+
+#[test]
+fn prices_and_packages_are_read_exactly() {
+    let config = good("full.yml").config;
+    let billing = config.accounts[0].billing.as_ref().expect("given");
+    let cost = |media, minutes| {
+        let cost = billing.prices.cost("interactive", media, minutes);
+        cost.map(|cost| cost.to_string())
+    };
+    assert_eq!(&*billing.currency, "CNY");
+    assert_eq!(cost(Media::Audio, 1).as_deref(), Some("0.007"));
+    assert_eq!(cost(Media::VideoSd, 1000).as_deref(), Some("14"));
+    assert_eq!(
+        cost(Media::VideoHd, 3_000_001).as_deref(),
+        Some("28000.0275"),
+        "a million at 28, two at next to nothing, one minute at 25.5"
+    );
+    assert_eq!(cost(Media::VideoFullHd, 1), None);
+    let [starter, free] = billing.packages.as_slice() else {
+        panic!("two packages")
+    };
+    let date = |text: &str| text.parse().expect("a date");
+    assert_eq!(
+        (&*starter.name, starter.minutes),
+        ("Starter: 100 000", 100_000)
+    );
+    assert_eq!(
+        (starter.from, starter.until),
+        (date("2026-11-01"), Some(date("2027-10-31")))
+    );
+    let left = Left {
+        minutes: 61_234,
+        on: date("2026-12-01"),
+    };
+    assert_eq!((starter.left, starter.renews), (Some(left), None));
+    let ratio = starter.items["interactive"][&Media::VideoFullHd];
+    assert_eq!(ratio.to_string(), "1.5");
+    assert_eq!((free.left, free.until), (None, None));
+    assert_eq!(free.renews, Some(Renewal::Monthly));
 }
 
 #[test]
@@ -276,6 +319,18 @@ fn configuration_like() -> impl Strategy<Value = String> {
         "poll_interval:",
         "action:",
         "requests_per_second:",
+        "billing:",
+        "currency:",
+        "prices:",
+        "interactive:",
+        "audio:",
+        "up_to:",
+        "price:",
+        "packages:",
+        "minutes:",
+        "from:",
+        "CNY",
+        "2026-11-01",
         "main",
         "1m",
         "-1",

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::rows::parsed;
 use super::SaveError;
+use super::rows::parsed;
 use crate::billing::{Money, Month};
 use crate::usage::Media;
 

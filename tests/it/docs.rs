@@ -176,14 +176,15 @@ fn flag_of(part: &str) -> &str {
 fn every_configuration_key_is_listed() {
     let page = Page::read();
     let unknown = "zzz: 1\naccounts:\n  - zzz: 1\n    credentials: { zzz: 1 }\n    items: [{ zzz: 1 }]\n    \
-                   apps: [{ zzz: 1 }]\n";
+                   apps: [{ zzz: 1 }]\n    billing:\n      zzz: 1\n      prices: { interactive: { audio: [{ zzz: 1 }] } }\n      \
+                   packages: [{ zzz: 1, left: { zzz: 1 } }]\n";
     let error = config::parse(unknown, Path::new("trtc-exporter.yml")).expect_err("unknown keys");
     let told = error.to_string();
     let lists: Vec<&str> = told
         .lines()
         .filter_map(|line| Some(line.split_once("known here: ")?.1))
         .collect();
-    assert_eq!(lists.len(), 5, "{told}");
+    assert_eq!(lists.len(), 9, "{told}");
     for key in lists.into_iter().flat_map(spans) {
         let listed = page
             .spans()

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::super::yaml::Value;
 use super::super::{Account, AppConfig, defaults};
 use super::authorities::authorities;
+use super::billing::billing;
 use super::items::items;
 use super::label::{self, unique_name};
 use super::unique::Seen;
@@ -24,6 +25,7 @@ const KEYS: &[&str] = &[
     "items",
     "apps",
     "total",
+    "billing",
 ];
 
 /// The languages that the upstream writes its error messages in.
@@ -65,7 +67,12 @@ pub(super) fn account<'a>(
         .get("credentials")
         .and_then(|value| credentials::credentials(value, folder))
         .unwrap_or((CredentialSource::Chain, None));
-    let items = fields.get("items").and_then(|value| items(&value));
+    let items = fields
+        .get("items")
+        .map_or_else(|| Some(defaults::items()), |value| items(&value));
+    let billing = fields
+        .get("billing")
+        .and_then(|value| billing(&value, items.as_deref()));
     let apps = fields
         .get("apps")
         .map_or(Some(Vec::new()), |value| apps(&value));
@@ -92,6 +99,7 @@ pub(super) fn account<'a>(
         items: items.unwrap_or_else(defaults::items),
         apps: apps?,
         total,
+        billing,
     })
 }
 

@@ -71,7 +71,7 @@ fn choice(value: &Value<'_>, kind: Option<&'static tencent::Item>) -> Option<Cho
     })
 }
 
-fn either<'a>(names: impl Iterator<Item = &'a str>) -> String {
+pub(super) fn either<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<_> = names.collect();
     match names.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),

@@ -2,6 +2,7 @@
 
 mod account;
 mod authorities;
+mod billing;
 mod credentials;
 mod endpoint;
 mod items;

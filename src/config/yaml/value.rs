@@ -75,6 +75,11 @@ impl<'a> Value<'a> {
         matches!(&self.node.content, Content::Scalar(scalar) if scalar.kind() == Kind::Nothing)
     }
 
+    /// Whether it is a list, for what may be written as one or as something else.
+    pub fn is_list(&self) -> bool {
+        matches!(self.node.content, Content::List(_))
+    }
+
     /// Text; what YAML takes for a number or a truth value must be in quotes.
     pub fn text(&self) -> Option<&'a str> {
         match &self.node.content {
