@@ -6,7 +6,7 @@ use std::fmt::{Display, Write as _};
 use super::model::Model;
 use super::query::Query;
 use super::random::Chance;
-use super::traffic::Row;
+use super::row::Row;
 use crate::tencent::Action;
 use crate::tencent::action::Shape;
 use crate::usage::{App, Media, TimeKey};

@@ -30,6 +30,7 @@ mod query;
 mod quota;
 mod random;
 mod refusal;
+mod row;
 mod server;
 #[cfg(test)]
 mod testing;
@@ -46,5 +47,6 @@ pub use protocol::{Credential, REGION, Received, TIMESTAMP_TOLERANCE};
 pub use publication::Publication;
 pub use query::{MAX_DATES, Query};
 pub use refusal::Refusal;
+pub use row::Row;
 pub use server::Handle;
-pub use traffic::{Row, Spike};
+pub use traffic::Spike;

@@ -8,7 +8,8 @@ use chrono::{DateTime, Utc};
 use super::character::{DEMO_APPS, HIDDEN_APP};
 use super::publication::Publication;
 use super::random::Chance;
-use super::traffic::{Row, Spike, Traffic};
+use super::row::Row;
+use super::traffic::{Spike, Traffic};
 use crate::usage::{App, BUCKET_SECONDS, Date, Media, TimeKey};
 
 /// An account and its usage for all time, as a function of the seed.
@@ -64,7 +65,7 @@ impl Model {
         self.sources(app)
             .iter()
             .filter_map(|source| self.row(source, bucket, now.timestamp()))
-            .reduce(sum)
+            .reduce(Row::beside)
     }
 
     /// All rows of `date` that are visible at `now`, in the order of time.
@@ -75,7 +76,7 @@ impl Model {
     /// The sum of [`Model::day`]; `None` when nothing of that date is visible.
     pub fn day_sum(&self, app: App, date: Date, now: DateTime<Utc>) -> Option<Row> {
         let rows = self.day(app, date, now);
-        rows.into_iter().map(|(_, row)| row).reduce(sum)
+        rows.into_iter().map(|(_, row)| row).reduce(Row::joined)
     }
 
     /// The seconds of all buckets in `range` as the upstream shows them at `now`. What it will say in the end is the
@@ -93,7 +94,7 @@ impl Model {
                 let rows = sources
                     .iter()
                     .filter_map(|source| self.row(source, bucket, now));
-                Some((bucket, rows.reduce(sum)?))
+                Some((bucket, rows.reduce(Row::beside)?))
             })
             .collect()
     }
@@ -128,11 +129,6 @@ impl Model {
 struct Source<'a> {
     traffic: Traffic<'a>,
     publication: Chance,
-}
-
-fn sum(mut left: Row, right: Row) -> Row {
-    left += right;
-    left
 }
 
 /// The buckets of `range`; what is still to come at `now` need not be looked at.

@@ -1,54 +1,10 @@
 //! What the simulated apps really use: the final seconds of every bucket, as a pure function of seed, app and bucket.
 //! An app's character sets the level; on top come slow noise, idle moments and now and then a spike.
 
-use std::ops::{AddAssign, Index, IndexMut};
-
 use super::character::Character;
 use super::random::Chance;
-use crate::usage::{BUCKET_SECONDS, Media, TimeKey};
-
-/// Seconds of one bucket, by media.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Row([u64; Media::KNOWN.len()]);
-
-impl Row {
-    pub(super) fn map(self, each: impl FnMut(u64) -> u64) -> Self {
-        Self(self.0.map(each))
-    }
-
-    /// Whether nothing was used at all.
-    pub fn is_idle(&self) -> bool {
-        self.0 == [0; Media::KNOWN.len()]
-    }
-}
-
-/// Only known media are ever used here.
-fn place(media: Media) -> usize {
-    let place = Media::KNOWN.iter().position(|&known| known == media);
-    place.expect("a known media")
-}
-
-impl Index<Media> for Row {
-    type Output = u64;
-
-    fn index(&self, media: Media) -> &u64 {
-        &self.0[place(media)]
-    }
-}
-
-impl IndexMut<Media> for Row {
-    fn index_mut(&mut self, media: Media) -> &mut u64 {
-        &mut self.0[place(media)]
-    }
-}
-
-impl AddAssign for Row {
-    fn add_assign(&mut self, other: Self) {
-        for media in Media::KNOWN {
-            self[media] += other[media];
-        }
-    }
-}
+use super::row::{Row, place};
+use crate::usage::{BUCKET_SECONDS, TimeKey};
 
 /// A stretch of unusually high usage, put there by hand.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -73,6 +73,7 @@ fn the_core_is_pure() {
         "simulator/publication.rs",
         "simulator/traffic.rs",
         "simulator/issuing.rs",
+        "simulator/row.rs",
         "simulator/protocol.rs",
         "simulator/quota.rs",
     ];

@@ -315,12 +315,22 @@ fn a_fixed_list_is_all_there_is() {
     assert!(Model::default().knows(App::Id(8)));
 }
 
+/// Pictures and other tests show this account.
 #[test]
-fn a_row_knows_each_media_by_itself() {
-    let mut row = Row::default();
-    for (value, media) in (1..).zip(Media::KNOWN) {
-        row[media] = value;
-    }
-    let values: Vec<u64> = Media::KNOWN.into_iter().map(|media| row[media]).collect();
-    assert_eq!(values, [1, 2, 3, 4, 5, 6, 7]);
+fn what_is_streamed_stays_as_it_is() {
+    let range = date(MONDAY).midnight()..date("2024-03-11").midnight();
+    let week = |app, until| {
+        let truth = |media| Model::default().truth(app, media, range.clone(), beijing(until));
+        Media::KNOWN.map(truth)[..6].to_vec()
+    };
+    assert_eq!(
+        week(App::Total, LATER),
+        [
+            23_099_074, 13_564_595, 30_015_684, 36_917_184, 6_326_933, 1_578_536
+        ]
+    );
+    assert_eq!(
+        week(App::Id(77), "2024-03-06 15:00:00"),
+        [464_807, 232_388, 1_395_277, 2_095_074, 371_657, 92_668]
+    );
 }
