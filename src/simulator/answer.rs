@@ -114,17 +114,18 @@ impl Answer {
 
 /// One row for each bucket of a single date, or for each of several dates.
 fn rows(model: &Model, query: &Query, quirks: Quirks, now: DateTime<Utc>) -> Vec<(TimeKey, Row)> {
+    let usage = model.of(&crate::tencent::action::INTERACTIVE);
     if !query.is_one_date() {
-        let sum = |date| Some((date, model.day_sum(query.app, date, now)?));
+        let sum = |date| Some((date, usage.day_sum(query.app, date, now)?));
         return query
             .dates()
             .filter_map(sum)
             .map(|(date, row)| (date.midnight(), row))
             .collect();
     }
-    let mut rows = model.day(query.app, query.start, now);
+    let mut rows = usage.day(query.app, query.start, now);
     if quirks.previous_day_row {
-        let before = model.day(query.app, query.start.pred(), now);
+        let before = usage.day(query.app, query.start.pred(), now);
         rows.splice(0..0, before.into_iter().next_back());
     }
     if quirks.off_grid {

@@ -2,6 +2,7 @@
 //! night, a morning and an evening peak in Beijing time, and other weekends. Pure.
 
 use super::random::Chance;
+use super::service::Parts;
 use crate::usage::{Media, TimeKey};
 
 /// An app of the simulator that has a name.
@@ -38,6 +39,8 @@ pub(super) struct Character {
     pub(super) streams: f64,
     /// The share of each media.
     pub(super) mix: &'static [(Media, f64)],
+    /// What else is done with its streams.
+    pub(super) parts: Parts,
     /// What is left in the dead of night.
     night: f64,
     /// Height of the morning's peak on a working day and on a weekend.
@@ -68,6 +71,28 @@ const BROADCAST: &[(Media, f64)] = &[
 /// An account that kept the pricing from before October 2019: one counter for everything.
 const SINGLE_PRICE: &[(Media, f64)] = &[(Media::AudioVideo, 1.0)];
 
+/// Each is kept in one picture, some from every camera.
+const LESSONS: Parts = Parts {
+    mixed: 0.08,
+    recorded_single: 0.05,
+    recorded_multi: 0.1,
+    relayed: 0.02,
+};
+/// Kept from every camera, and watched by few who do not take part.
+const CONFERENCES: Parts = Parts {
+    mixed: 0.04,
+    recorded_single: 0.25,
+    recorded_multi: 0.03,
+    relayed: 0.01,
+};
+/// Most of the audience is at the other end of a CDN.
+const SHOWS: Parts = Parts {
+    mixed: 0.15,
+    recorded_single: 0.02,
+    recorded_multi: 0.05,
+    relayed: 0.1,
+};
+
 impl Character {
     /// The demo's apps are what their names say; any other id is drawn.
     pub(super) fn of(sdk_app_id: u64, chance: Chance) -> Self {
@@ -76,6 +101,7 @@ impl Character {
             Some("classroom") => Self {
                 streams: 140.0,
                 mix: VOICE_FIRST,
+                parts: LESSONS,
                 night: 0.004,
                 morning: [1.0, 0.15],
                 evening: [0.55, 0.25],
@@ -83,6 +109,7 @@ impl Character {
             Some("meetings") => Self {
                 streams: 60.0,
                 mix: VIDEO_FIRST,
+                parts: CONFERENCES,
                 night: 0.01,
                 morning: [1.0, 0.08],
                 evening: [0.3, 0.1],
@@ -90,6 +117,7 @@ impl Character {
             Some("live-shows") => Self {
                 streams: 260.0,
                 mix: BROADCAST,
+                parts: SHOWS,
                 night: 0.05,
                 morning: [0.2, 0.4],
                 evening: [0.8, 1.0],
@@ -114,6 +142,12 @@ impl Character {
         Self {
             streams: chance.of(1).between(3_f64.ln(), 300_f64.ln()).exp(),
             mix: mixes[chance.of(2).among(0, mixes.len() as i64 - 1) as usize],
+            parts: Parts {
+                mixed: chance.of(7).between(0.02, 0.2),
+                recorded_single: chance.of(8).between(0.02, 0.3),
+                recorded_multi: chance.of(9).between(0.02, 0.1),
+                relayed: chance.of(10).between(0.01, 0.1),
+            },
             night: chance.of(6).between(0.005, 0.05),
             morning: [working_morning, working_morning * weekend],
             evening: [working_evening, working_evening * weekend],

@@ -7,7 +7,8 @@
 //!              |    -> query      what is asked
 //!              |    -> faults     what a test has ordered to go wrong
 //!              |    -> issuing    keys for a time, as STS and the metadata server give them
-//!              |    -> answer    <- model <- traffic       what was used
+//!              |    -> answer    <- model <- traffic       what was streamed
+//!              |                          <- service       and what was mixed, recorded and relayed of it
 //!              |                          <- publication   and what of it is visible yet
 //!              `----> log         what was asked and how it went
 //! ```
@@ -32,6 +33,7 @@ mod random;
 mod refusal;
 mod row;
 mod server;
+mod service;
 #[cfg(test)]
 mod testing;
 mod traffic;
@@ -42,7 +44,7 @@ pub use character::{DEMO_APPS, DemoApp, HIDDEN_APP};
 pub use faults::{Fault, Order};
 pub use gateway::{MACHINE_ROLE, Options, Reply, SECRET_ID, SECRET_KEY, Simulator};
 pub use log::{Counts, Entry, Outcome};
-pub use model::Model;
+pub use model::{Model, Usage};
 pub use protocol::{Credential, REGION, Received, TIMESTAMP_TOLERANCE};
 pub use publication::Publication;
 pub use query::{MAX_DATES, Query};

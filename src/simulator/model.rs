@@ -1,16 +1,22 @@
 //! The account behind the simulated API: which apps it has, what they use and what of it is visible at `now`. Pure, and
 //! the source of truth for every test that compares an exporter's counters with what was really used.
 
+mod usage;
+
 use std::ops::Range;
 
 use chrono::{DateTime, Utc};
 
 use super::character::{DEMO_APPS, HIDDEN_APP};
 use super::publication::Publication;
-use super::random::Chance;
 use super::row::Row;
-use super::traffic::{Spike, Traffic};
-use crate::usage::{App, BUCKET_SECONDS, Date, Media, TimeKey};
+use super::service::Service;
+use super::traffic::Spike;
+use crate::tencent::Item;
+use crate::tencent::action::INTERACTIVE;
+use crate::usage::{App, Date, Media, TimeKey};
+
+pub use usage::Usage;
 
 /// An account and its usage for all time, as a function of the seed.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,9 +53,6 @@ impl Default for Model {
     }
 }
 
-/// Keeps the draws of a bucket's publication apart from those of its usage.
-const PUBLICATION: u64 = 0x7075_626c;
-
 impl Model {
     /// Whether the app can be asked for.
     pub fn knows(&self, app: App) -> bool {
@@ -59,85 +62,20 @@ impl Model {
         }
     }
 
-    /// What the upstream says at `now` about the bucket at `bucket`, which lies on the five-minute grid. `None` while it
-    /// says nothing: it is too early, or nothing was used and the model is sparse.
-    pub fn shown(&self, app: App, bucket: TimeKey, now: DateTime<Utc>) -> Option<Row> {
-        self.sources(app)
-            .iter()
-            .filter_map(|source| self.row(source, bucket, now.timestamp()))
-            .reduce(Row::beside)
+    /// What it uses of one billing item.
+    pub fn of(&self, item: &Item) -> Usage<'_> {
+        Usage::new(self, Service::of(item))
     }
 
-    /// All rows of `date` that are visible at `now`, in the order of time.
-    pub fn day(&self, app: App, date: Date, now: DateTime<Utc>) -> Vec<(TimeKey, Row)> {
-        self.visible(app, date.midnight()..date.succ().midnight(), now)
-    }
-
-    /// The sum of [`Model::day`]; `None` when nothing of that date is visible.
+    /// [`Usage::day_sum`] of the interactive streams.
     pub fn day_sum(&self, app: App, date: Date, now: DateTime<Utc>) -> Option<Row> {
-        let rows = self.day(app, date, now);
-        rows.into_iter().map(|(_, row)| row).reduce(Row::joined)
+        self.of(&INTERACTIVE).day_sum(app, date, now)
     }
 
-    /// The seconds of all buckets in `range` as the upstream shows them at `now`. What it will say in the end is the
-    /// truth at a `now` of two days later.
+    /// [`Usage::truth`] of the interactive streams.
     pub fn truth(&self, app: App, media: Media, range: Range<TimeKey>, now: DateTime<Utc>) -> u64 {
-        let rows = self.visible(app, range, now);
-        rows.iter().map(|(_, row)| row[media]).sum()
+        self.of(&INTERACTIVE).truth(app, media, range, now)
     }
-
-    fn visible(&self, app: App, range: Range<TimeKey>, now: DateTime<Utc>) -> Vec<(TimeKey, Row)> {
-        let sources = self.sources(app);
-        let now = now.timestamp();
-        grid(range, now)
-            .filter_map(|bucket| {
-                let rows = sources
-                    .iter()
-                    .filter_map(|source| self.row(source, bucket, now));
-                Some((bucket, rows.reduce(Row::beside)?))
-            })
-            .collect()
-    }
-
-    /// The apps whose usage answers for `app`.
-    fn sources(&self, app: App) -> Vec<Source<'_>> {
-        match app {
-            App::Id(id) => vec![self.source(id)],
-            App::Total => self.apps.iter().map(|&id| self.source(id)).collect(),
-        }
-    }
-
-    fn source(&self, id: u64) -> Source<'_> {
-        Source {
-            traffic: Traffic::new(self.seed, id, self.spontaneous_spikes, &self.spikes),
-            publication: Chance::seeded(self.seed).of(id).of(PUBLICATION),
-        }
-    }
-
-    fn row(&self, source: &Source<'_>, bucket: TimeKey, now: i64) -> Option<Row> {
-        let chance = source.publication.of(bucket.unix() as u64);
-        let part = self.publication.course(chance, bucket).part(now)?;
-        let row = source
-            .traffic
-            .row(bucket)
-            .map(|seconds| (seconds as f64 * part) as u64);
-        (!self.sparse || !row.is_idle()).then_some(row)
-    }
-}
-
-/// One app, ready to be asked bucket by bucket.
-struct Source<'a> {
-    traffic: Traffic<'a>,
-    publication: Chance,
-}
-
-/// The buckets of `range`; what is still to come at `now` need not be looked at.
-fn grid(range: Range<TimeKey>, now: i64) -> impl Iterator<Item = TimeKey> {
-    let first = range.start.plus_seconds(BUCKET_SECONDS - 1).slot().unix();
-    let end = range.end.unix().min(now + 1);
-    (first..end)
-        .step_by(BUCKET_SECONDS as usize)
-        .map(TimeKey::from_unix)
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
-//! What the simulated apps really use: the final seconds of every bucket, as a pure function of seed, app and bucket.
+//! What the simulated apps really use: the final figures of every bucket, as a pure function of seed, app and bucket.
 //! An app's character sets the level; on top come slow noise, idle moments and now and then a spike.
 
 use super::character::Character;
 use super::random::Chance;
 use super::row::{Row, place};
+use super::service::Service;
 use crate::usage::{BUCKET_SECONDS, TimeKey};
 
 /// A stretch of unusually high usage, put there by hand.
@@ -51,6 +52,7 @@ mod draw {
     pub(super) const JITTER: u64 = 3;
     pub(super) const IDLE: u64 = 4;
     pub(super) const SPIKE: u64 = 5;
+    pub(super) const SERVICE: u64 = 6;
 }
 
 impl<'a> Traffic<'a> {
@@ -70,9 +72,18 @@ impl<'a> Traffic<'a> {
         }
     }
 
-    /// The final seconds of `bucket`, which lies on the five-minute grid.
-    pub(super) fn row(&self, bucket: TimeKey) -> Row {
+    /// What is used of `service` in `bucket`, which lies on the five-minute grid, in the end.
+    pub(super) fn row(&self, service: Service, bucket: TimeKey) -> Row {
         let slot = bucket.unix().div_euclid(BUCKET_SECONDS);
+        let noise = |service: Service| {
+            let chance = self.chance.of(draw::SERVICE).of(service as u64);
+            chance.of(slot as u64).between(0.9, 1.1)
+        };
+        service.row(self.streams(bucket, slot), &self.character.parts, noise)
+    }
+
+    /// The seconds of its streams.
+    fn streams(&self, bucket: TimeKey, slot: i64) -> Row {
         let streams = self.character.streams * self.character.level(bucket);
         let streams = streams * self.wander(slot) * self.spike(bucket, slot);
         let presence = self.chance.of(draw::IDLE).of(slot as u64).unit();

@@ -70,10 +70,12 @@ fn the_core_is_pure() {
         "tencent/credentials/renewal.rs",
         "tencent/wire",
         "simulator/model.rs",
+        "simulator/model/usage.rs",
         "simulator/publication.rs",
         "simulator/traffic.rs",
         "simulator/issuing.rs",
         "simulator/row.rs",
+        "simulator/service.rs",
         "simulator/protocol.rs",
         "simulator/quota.rs",
     ];

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::simulator::testing::beijing;
+use crate::usage::BUCKET_SECONDS;
 
 /// Long after everything has become final.
 const LATER: &str = "2030-01-01 00:00:00";
@@ -28,8 +29,12 @@ fn dense() -> Model {
     }
 }
 
+fn streamed(model: &Model) -> Usage<'_> {
+    model.of(&INTERACTIVE)
+}
+
 fn final_day(model: &Model, app: App, date: Date) -> Vec<(TimeKey, u64)> {
-    let rows = model.day(app, date, beijing(LATER));
+    let rows = streamed(model).day(app, date, beijing(LATER));
     rows.into_iter()
         .map(|(key, row)| (key, Media::KNOWN.iter().map(|&media| row[media]).sum()))
         .collect()
@@ -44,28 +49,34 @@ fn publications() -> impl Strategy<Value = Publication> {
     ])
 }
 
+fn items() -> impl Strategy<Value = &'static Item> {
+    (0..Item::ALL.len()).prop_map(|index| Item::by_name(Item::ALL[index].name).expect("known"))
+}
+
 proptest! {
     #[test]
     fn nothing_shows_in_its_first_five_minutes_and_all_after_three_hours(
-        seed: u64, app: u32, slot in 0_i64..2_000_000, publication in publications(),
+        seed: u64, app: u32, item in items(), slot in 0_i64..2_000_000, publication in publications(),
     ) {
         let model = Model { seed, publication, ..dense() };
         let (app, bucket) = (App::Id(app.into()), TimeKey::from_unix(slot * BUCKET_SECONDS));
-        prop_assert_eq!(model.shown(app, bucket, at(bucket.unix() + 299)), None);
-        prop_assert!(model.shown(app, bucket, at(bucket.unix() + 180 * 60)).is_some());
+        let usage = model.of(item);
+        prop_assert_eq!(usage.shown(app, bucket, at(bucket.unix() + 299)), None);
+        prop_assert!(usage.shown(app, bucket, at(bucket.unix() + 180 * 60)).is_some());
     }
 
     #[test]
     fn a_date_is_final_at_nine_the_next_morning(
-        seed: u64, app: u32, slot in 0_i64..2_000_000, publication in publications(), later in 0_i64..10_000_000,
+        seed: u64, app: u32, item in items(), slot in 0_i64..2_000_000, publication in publications(),
+        later in 0_i64..10_000_000,
     ) {
         let model = Model { seed, publication, ..dense() };
         let (app, bucket) = (App::Id(app.into()), TimeKey::from_unix(slot * BUCKET_SECONDS));
         let nine = bucket.date().succ().midnight().unix() + 9 * 3600;
-        let shown = model.shown(app, bucket, at(nine));
-        prop_assert_eq!(shown, model.shown(app, bucket, at(nine + later)));
+        let shown = model.of(item).shown(app, bucket, at(nine));
+        prop_assert_eq!(shown, model.of(item).shown(app, bucket, at(nine + later)));
         let calm = Model { publication: Publication::CALM, ..model };
-        prop_assert_eq!(shown, calm.shown(app, bucket, at(nine)), "the truth is the same whatever the way");
+        prop_assert_eq!(shown, calm.of(item).shown(app, bucket, at(nine)), "the truth is the same whatever the way");
     }
 
     #[test]
@@ -78,7 +89,7 @@ proptest! {
         times.sort_unstable();
         let mut before: Option<Row> = None;
         for since in times {
-            let row = model.shown(App::Id(APP), bucket, at(bucket.unix() + since));
+            let row = streamed(&model).shown(App::Id(APP), bucket, at(bucket.unix() + since));
             prop_assert!(row.is_some() || before.is_none(), "what was shown stays");
             if let (Some(before), Some(row)) = (before, row) {
                 for media in Media::KNOWN {
@@ -90,14 +101,28 @@ proptest! {
     }
 
     #[test]
-    fn the_total_is_the_sum_of_the_apps_as_shown(seed: u64, minute in 0_i64..3_000) {
+    fn the_total_is_the_sum_of_the_apps_as_shown(seed: u64, item in items(), slot in 0_i64..288, since in 0_i64..1_000) {
+        let model = Model { seed, ..Model::default() };
+        let bucket = date(MONDAY).midnight().plus_seconds(slot * BUCKET_SECONDS);
+        let now = at(bucket.unix() + since * 60);
+        let shown = |app| model.of(item).shown(app, bucket, now);
+        let apps = model.apps.iter().filter_map(|&id| shown(App::Id(id)));
+        prop_assert_eq!(shown(App::Total), apps.reduce(Row::beside));
+    }
+
+    #[test]
+    fn a_date_adds_up_or_has_a_peak(seed: u64, item in items(), minute in 0_i64..3_000) {
         let model = Model { seed, ..Model::default() };
         let now = at(date(MONDAY).midnight().unix() + minute * 60);
         let range = date(MONDAY).midnight()..date(MONDAY).succ().midnight();
+        let rows = model.of(item).day(App::Total, date(MONDAY), now);
         for media in Media::KNOWN {
-            let apps = model.apps.iter();
-            let sum: u64 = apps.map(|&id| model.truth(App::Id(id), media, range.clone(), now)).sum();
-            prop_assert_eq!(model.truth(App::Total, media, range.clone(), now), sum);
+            let figures = rows.iter().map(|(_, row)| row[media]);
+            let expected = match media {
+                Media::Bandwidth => figures.max().unwrap_or(0),
+                _ => figures.sum(),
+            };
+            prop_assert_eq!(model.of(item).truth(App::Total, media, range.clone(), now), expected);
         }
     }
 }
@@ -109,10 +134,68 @@ fn usage_follows_from_the_seed() {
             seed,
             ..Model::default()
         };
-        model.day(App::Total, date(MONDAY), beijing("2024-03-04 20:00:00"))
+        streamed(&model).day(App::Total, date(MONDAY), beijing("2024-03-04 20:00:00"))
     };
     assert_eq!(rows(1), rows(1));
     assert_ne!(rows(1), rows(2));
+}
+
+#[test]
+fn services_are_used_by_every_app_and_less_than_streams() {
+    let model = Model::default();
+    let range = date(MONDAY).midnight()..date(MONDAY).succ().midnight();
+    let seconds = |item, app| -> u64 {
+        let truth = |media| {
+            model
+                .of(item)
+                .truth(App::Id(app), media, range.clone(), beijing(LATER))
+        };
+        INTERACTIVE
+            .actions
+            .iter()
+            .flat_map(|action| action.media())
+            .map(truth)
+            .sum()
+    };
+    for app in [APP, APP + 1, APP + 2, 77, 4_711] {
+        for item in &Item::ALL[1..] {
+            let row = model
+                .of(item)
+                .day_sum(App::Id(app), date(MONDAY), beijing(LATER));
+            assert!(row.is_some_and(|row| !row.is_idle()), "{} {app}", item.name);
+            assert!(
+                seconds(item, app) < seconds(&INTERACTIVE, app),
+                "{} {app}",
+                item.name
+            );
+        }
+    }
+}
+
+#[test]
+fn a_service_does_not_move_in_step_with_the_streams() {
+    let model = dense();
+    let share = |item: &str, row: &Row, key| {
+        let item = Item::by_name(item).expect("known");
+        let used = model.of(item).shown(App::Id(APP), key, beijing(LATER));
+        used.expect("final")[Media::Audio] as f64 / row[Media::Audio] as f64
+    };
+    let rows = streamed(&model).day(App::Id(APP), date(MONDAY), beijing(LATER));
+    let busy = rows.iter().filter(|(_, row)| row[Media::Audio] > 10_000);
+    let shares: Vec<[f64; 2]> = busy
+        .map(|(key, row)| {
+            ["recording_single", "recording_multi"].map(|item| share(item, row, *key))
+        })
+        .collect();
+    assert!(shares.len() > 20);
+    for [single, multi] in &shares {
+        assert!(
+            (0.044..0.056).contains(single) && (0.089..0.111).contains(multi),
+            "{single} {multi}"
+        );
+    }
+    assert!(shares.iter().any(|[single, multi]| multi / single > 2.1));
+    assert!(shares.iter().any(|[single, multi]| multi / single < 1.9));
 }
 
 #[test]
@@ -134,14 +217,14 @@ fn buckets_become_visible_as_the_day_goes_by() {
     let mut before = 0;
     for hour in [1, 6, 12, 18, 24] {
         let now = at(date(MONDAY).midnight().unix() + hour * 3600);
-        let rows = model.day(App::Id(APP), date(MONDAY), now);
+        let rows = streamed(&model).day(App::Id(APP), date(MONDAY), now);
         assert!(rows.is_sorted_by_key(|(key, _)| *key));
         assert!(rows.len() as i64 >= (hour - 3) * 12, "at most 3 hours late");
         assert!((rows.len() as i64) < hour * 12, "at least 5 minutes late");
         assert!(rows.len() > before);
         before = rows.len();
     }
-    let all = model.day(App::Id(APP), date(MONDAY), beijing(LATER));
+    let all = streamed(&model).day(App::Id(APP), date(MONDAY), beijing(LATER));
     assert_eq!(all.len(), 288);
     assert_eq!(all[0].0, date(MONDAY).midnight());
 }
@@ -262,7 +345,7 @@ fn lateness_and_revisions_are_as_common_as_said() {
             let bucket = day.midnight().plus_seconds(slot * 300);
             let shown = |minutes: i64| {
                 let now = at(bucket.unix() + minutes * 60);
-                model.shown(App::Id(APP), bucket, now)
+                streamed(&model).shown(App::Id(APP), bucket, now)
             };
             buckets += 1;
             late += u32::from(shown(13).is_none());
