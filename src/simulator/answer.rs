@@ -114,7 +114,7 @@ impl Answer {
 
 /// One row for each bucket of a single date, or for each of several dates.
 fn rows(model: &Model, query: &Query, quirks: Quirks, now: DateTime<Utc>) -> Vec<(TimeKey, Row)> {
-    let usage = model.of(&crate::tencent::action::INTERACTIVE);
+    let usage = model.of(query.item);
     if !query.is_one_date() {
         let sum = |date| Some((date, usage.day_sum(query.app, date, now)?));
         return query

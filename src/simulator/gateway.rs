@@ -365,7 +365,7 @@ impl State {
         let chance = self.next_chance();
         let mut query = None;
         let result = self.admit(request, now).and_then(|action| {
-            let asked = Query::parse(request)?;
+            let asked = Query::parse(action, request)?;
             query = Some(asked);
             if !self.model.knows(asked.app) {
                 return Err(Refusal::new(

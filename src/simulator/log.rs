@@ -10,7 +10,7 @@ use crate::usage::App;
 const CAPACITY: usize = 10_000;
 
 /// One request that reached the gateway.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
     /// When it had arrived completely.
     pub at: Moment,

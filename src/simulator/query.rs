@@ -1,16 +1,21 @@
-//! What an action is asked: the business parameters, from a JSON body or a query string, each checked. Pure.
+//! What an action is asked: whose usage of which billing item on which dates, each parameter checked. Pure.
 
-use serde_json::Value;
+mod sent;
 
 use super::protocol::Received;
 use super::refusal::Refusal;
+use crate::tencent::{Action, Item};
 use crate::usage::{App, Date};
+use sent::Sent;
 
 /// The most dates that one query may span.
 pub const MAX_DATES: i64 = 31;
 
-/// The parameters that both actions share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The parameters that every action has.
+const COMMON: [&str; 3] = ["StartTime", "EndTime", "SdkAppId"];
+
+/// What is asked.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Query {
     /// First date.
     pub start: Date,
@@ -18,18 +23,31 @@ pub struct Query {
     pub end: Date,
     /// Whose usage; the total when no SdkAppId is given.
     pub app: App,
+    /// Of what; where an action reports several items, a parameter of its own tells which one is meant.
+    pub item: &'static Item,
 }
 
 impl Query {
-    /// Reads and checks the parameters of a request.
+    /// Reads and checks the parameters of a request for `action`.
     ///
     /// # Errors
     /// The refusal that the gateway answers with.
-    pub fn parse(request: &Received<'_>) -> Result<Self, Refusal> {
-        let query = if request.method == "GET" {
-            Self::from_pairs(request.query)?
-        } else {
-            Self::from_json(request.body)?
+    pub fn parse(action: &Action, request: &Received<'_>) -> Result<Self, Refusal> {
+        let sent = Sent::parse(request)?;
+        let items: Vec<_> = Item::reported_by(action).collect();
+        let of_items = items.iter().filter_map(|item| Some(item.parameter?.0));
+        let known: Vec<_> = COMMON.into_iter().chain(of_items).collect();
+        if let Some(name) = sent.other_than(&known) {
+            return Err(Refusal::new(
+                "UnknownParameter",
+                format!("The parameter `{name}` is not recognized."),
+            ));
+        }
+        let query = Self {
+            start: date(&sent, "StartTime")?,
+            end: date(&sent, "EndTime")?,
+            app: app(&sent)?,
+            item: item(&sent, &items)?,
         };
         query.check()
     }
@@ -44,59 +62,9 @@ impl Query {
         self.start.through(self.end)
     }
 
-    fn from_json(body: &[u8]) -> Result<Self, Refusal> {
-        let parameters: Value = serde_json::from_slice(body)
-            .map_err(|err| Refusal::invalid(format!("The body is not JSON: {err}.")))?;
-        let Value::Object(parameters) = parameters else {
-            return Err(Refusal::invalid("The body is not a JSON object."));
-        };
-        check_names(parameters.keys().map(String::as_str))?;
-        let date = |name: &str| match parameters.get(name) {
-            None | Some(Value::Null) => Err(Refusal::missing(name)),
-            Some(Value::String(text)) => date(name, text),
-            Some(_) => Err(wrong_type(name, "String")),
-        };
-        let app = match parameters.get("SdkAppId") {
-            None | Some(Value::Null) => App::Total,
-            Some(Value::Number(number)) => App::Id(number.as_u64().ok_or_else(bad_app)?),
-            Some(_) => return Err(wrong_type("SdkAppId", "Integer")),
-        };
-        Ok(Self {
-            start: date("StartTime")?,
-            end: date("EndTime")?,
-            app,
-        })
-    }
-
-    fn from_pairs(query: &str) -> Result<Self, Refusal> {
-        let url = reqwest::Url::parse(&format!("http://localhost/?{query}"))
-            .map_err(|err| Refusal::invalid(format!("The query string is malformed: {err}.")))?;
-        let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
-        check_names(pairs.iter().map(|(name, _)| name.as_str()))?;
-        let text = |wanted: &str| {
-            let pair = pairs.iter().find(|(name, _)| name == wanted);
-            pair.map(|(_, text)| text.as_str())
-        };
-        let date = |name: &str| match text(name) {
-            None => Err(Refusal::missing(name)),
-            Some(text) => date(name, text),
-        };
-        let app = match text("SdkAppId") {
-            None => App::Total,
-            Some(id) => App::Id(id.parse().map_err(|_| bad_app())?),
-        };
-        Ok(Self {
-            start: date("StartTime")?,
-            end: date("EndTime")?,
-            app,
-        })
-    }
-
     fn check(self) -> Result<Self, Refusal> {
         let dates = self.end.days_since(self.start) + 1;
-        if self.app == App::Id(0) {
-            Err(bad_app())
-        } else if dates < 1 {
+        if dates < 1 {
             Err(Refusal::invalid(format!(
                 "StartTime `{}` is later than EndTime `{}`.",
                 self.start, self.end
@@ -112,18 +80,9 @@ impl Query {
     }
 }
 
-fn check_names<'a>(mut names: impl Iterator<Item = &'a str>) -> Result<(), Refusal> {
-    match names.find(|name| !["StartTime", "EndTime", "SdkAppId"].contains(name)) {
-        None => Ok(()),
-        Some(name) => Err(Refusal::new(
-            "UnknownParameter",
-            format!("The parameter `{name}` is not recognized."),
-        )),
-    }
-}
-
 /// Only the exact form `YYYY-MM-DD` is a date here; chrono alone would also take `2020-9-7`.
-fn date(name: &str, text: &str) -> Result<Date, Refusal> {
+fn date(sent: &Sent, name: &str) -> Result<Date, Refusal> {
+    let text = sent.text(name)?;
     text.parse::<Date>()
         .ok()
         .filter(|date| date.to_string() == text)
@@ -134,15 +93,28 @@ fn date(name: &str, text: &str) -> Result<Date, Refusal> {
         })
 }
 
-fn wrong_type(name: &str, wanted: &str) -> Refusal {
-    Refusal::invalid(format!("The parameter `{name}` must be of type {wanted}."))
+fn app(sent: &Sent) -> Result<App, Refusal> {
+    match sent.number("SdkAppId")? {
+        None => Ok(App::Total),
+        Some(Some(id)) if id > 0 => Ok(App::Id(id)),
+        Some(_) => Err(Refusal::new(
+            "InvalidParameter.SdkAppId",
+            "The SdkAppId must be a positive integer.",
+        )),
+    }
 }
 
-fn bad_app() -> Refusal {
-    Refusal::new(
-        "InvalidParameter.SdkAppId",
-        "The SdkAppId must be a positive integer.",
-    )
+/// The one of the action's items that is meant.
+fn item(sent: &Sent, items: &[&'static Item]) -> Result<&'static Item, Refusal> {
+    for item in items {
+        match item.parameter {
+            Some((name, value)) if sent.text(name)? != value => {}
+            _ => return Ok(item),
+        }
+    }
+    Err(Refusal::invalid(
+        "The parameters are those of none of the action's kinds of usage.",
+    ))
 }
 
 #[cfg(test)]
@@ -150,14 +122,21 @@ mod tests {
     use hyper::HeaderMap;
 
     use super::*;
+    use crate::tencent::action::{INTERACTIVE_TIME, RECORDING_USAGE};
+    use crate::tencent::wire;
 
     fn parse(method: &str, query: &str, body: &str) -> Result<Query, Refusal> {
-        Query::parse(&Received {
+        parse_for(&INTERACTIVE_TIME, method, query, body)
+    }
+
+    fn parse_for(action: &Action, method: &str, query: &str, body: &str) -> Result<Query, Refusal> {
+        let request = Received {
             method,
             query,
             headers: &HeaderMap::new(),
             body: body.as_bytes(),
-        })
+        };
+        Query::parse(action, &request)
     }
 
     fn refused(method: &str, query: &str, body: &str) -> String {
@@ -246,5 +225,54 @@ mod tests {
             "InvalidParameter"
         );
         assert_eq!(refused("GET", "Action=x", ""), "UnknownParameter");
+    }
+
+    #[test]
+    fn every_item_is_found_by_what_its_clients_send() {
+        for item in &Item::ALL {
+            for action in item.actions {
+                let asked = wire::Query {
+                    action,
+                    parameter: item.parameter,
+                    app: App::Id(1_400_000_001),
+                    date: "2020-09-08".parse().expect("a date"),
+                    since: Some("2020-09-07".parse().expect("a date")),
+                };
+                let body = wire::request_body(&asked);
+                let query = parse_for(action, "POST", "", &body).expect("a query");
+                assert_eq!((query.item.name, query.app), (item.name, asked.app));
+                assert_eq!((Some(query.start), query.end), (asked.since, asked.date));
+            }
+        }
+    }
+
+    #[test]
+    fn what_tells_items_apart_is_needed_where_there_are_several_and_nowhere_else() {
+        let with =
+            |more: &str| format!(r#"{{"StartTime":"2020-09-07","EndTime":"2020-09-07"{more}}}"#);
+        let refused_for = |action: &Action, more: &str| {
+            let result = parse_for(action, "POST", "", &with(more));
+            result.expect_err("a refusal").code.into_owned()
+        };
+        for (more, code) in [
+            ("", "MissingParameter"),
+            (r#","MixType":null"#, "MissingParameter"),
+            (r#","MixType":"both""#, "InvalidParameter"),
+            (r#","MixType":"Single""#, "InvalidParameter"),
+            (r#","MixType":1"#, "InvalidParameter"),
+            (r#","MixType":"multi","Mode":"x""#, "UnknownParameter"),
+        ] {
+            assert_eq!(refused_for(&RECORDING_USAGE, more), code, "{more}");
+        }
+        for action in Action::ALL
+            .into_iter()
+            .filter(|&action| *action != RECORDING_USAGE)
+        {
+            let code = refused_for(action, r#","MixType":"multi""#);
+            assert_eq!(code, "UnknownParameter", "{}", action.name);
+        }
+        let pairs = "StartTime=2020-09-07&EndTime=2020-09-07&MixType=multi";
+        let query = parse_for(&RECORDING_USAGE, "GET", pairs, "").expect("a query");
+        assert_eq!(query.item.name, "recording_multi");
     }
 }

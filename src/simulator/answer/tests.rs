@@ -2,6 +2,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::simulator::testing::beijing;
+use crate::tencent::Item;
 use crate::tencent::action::{INTERACTIVE_TIME, TRTC_USAGE};
 use crate::usage::Date;
 
@@ -16,6 +17,7 @@ fn query(start: &str, end: &str, app: App) -> Query {
         start: date(start),
         end: date(end),
         app,
+        item: Item::by_name("interactive").expect("known"),
     }
 }
 

@@ -59,8 +59,17 @@ impl Item {
 
     /// The item of this name.
     pub fn by_name(name: &str) -> Option<&'static Self> {
+        Self::all().find(|item| item.name == name)
+    }
+
+    /// The items that this action reports.
+    pub fn reported_by(action: &Action) -> impl Iterator<Item = &'static Self> {
+        Self::all().filter(move |item| item.actions.contains(&action))
+    }
+
+    fn all() -> impl Iterator<Item = &'static Self> {
         const ALL: &[Item] = &Item::ALL;
-        ALL.iter().find(|item| item.name == name)
+        ALL.iter()
     }
 
     /// The action to begin with.
