@@ -1,5 +1,5 @@
-//! What an action answers: the model's rows in the layout of either action, with the oddities that the documentation
-//! shows when [`Quirks`] asks for them. Pure.
+//! What an action answers: the model's rows in the action's own layout, with the oddities that the documentation shows
+//! when [`Quirks`] asks for them. Pure.
 
 use std::fmt::{Display, Write as _};
 
@@ -8,38 +8,40 @@ use super::query::Query;
 use super::random::Chance;
 use super::row::Row;
 use crate::tencent::Action;
-use crate::tencent::action::Shape;
+use crate::tencent::action::{MCU_TRANSCODE_TIME, RECORD_STATISTIC, Shape};
 use crate::usage::{App, Media, TimeKey};
 use chrono::{DateTime, Utc};
 
 /// The share of rows that an answer with gaps has still.
 const KEPT: f64 = 0.6;
 
-/// Liberties that an answer may take. None but [`Quirks::gaps`] changes what a careful reader adds up.
+/// Liberties that an answer may take. None but [`Quirks::gaps`] changes what a careful reader adds up of known media.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Quirks {
     /// Rows, columns and fields come in any order, another one for each request.
     pub shuffled: bool,
     /// A query of one date also shows a row of the day before, as the second example of the documentation does.
     pub previous_day_row: bool,
-    /// Numbers that are zero are left out. (`DescribeTrtcInteractiveTime` only.)
+    /// Numbers that are zero are left out. (Actions that name each of them only.)
     pub zeros_left_out: bool,
-    /// The SdkAppId is a number rather than a string. (`DescribeTrtcInteractiveTime` only.)
+    /// The SdkAppId is a number rather than a string. (Actions that send it only.)
     pub numeric_app_id: bool,
     /// Without any row there is a `null` in the place of the list.
     pub null_when_empty: bool,
     /// TimeKeys lie up to 59 seconds after the five-minute grid.
     pub off_grid: bool,
-    /// No TimeStampKey, as on the international site. (`DescribeTrtcUsage` only.)
+    /// No TimeStampKey, as on the international site. (`DescribeTrtcUsage` and its siblings only.)
     pub no_time_stamp: bool,
     /// The data come with a DeprecatedWarning.
     pub deprecated: bool,
+    /// There is a column that nobody knows yet, `8K` or `VideoTime8k`, with the same figures as the action's first column.
+    pub unknown_column: bool,
     /// Some of the rows are missing, others each time.
     pub gaps: bool,
 }
 
 impl Quirks {
-    /// All of them at once that leave the sum as it is.
+    /// All of them at once that leave the sums as they are and add none.
     pub const ALL: Self = Self {
         shuffled: true,
         previous_day_row: true,
@@ -49,6 +51,7 @@ impl Quirks {
         off_grid: true,
         no_time_stamp: true,
         deprecated: true,
+        unknown_column: false,
         gaps: false,
     };
 }
@@ -76,7 +79,7 @@ impl Answer {
             let mut indices = 0..;
             rows.retain(|_| indices.next().is_some_and(kept));
         }
-        let mut columns: Vec<usize> = (0..action.columns.len()).collect();
+        let mut columns = columns(action, quirks);
         if quirks.shuffled {
             chance.of(1).shuffle(&mut rows);
             chance.of(2).shuffle(&mut columns);
@@ -88,8 +91,11 @@ impl Answer {
             one_date: query.is_one_date(),
         };
         let mut fields = match action.shape {
-            Shape::NamedSeconds { .. } => layout.named_seconds(query.app, &rows),
-            Shape::Keyed => layout.keyed_minutes(&rows),
+            Shape::NamedSeconds { apps, rows: name } => {
+                let usage = layout.usage_of_app(query.app, name, &rows);
+                vec![field(apps, usage)]
+            }
+            Shape::Keyed => layout.keyed(&rows),
         };
         if quirks.deprecated {
             fields.push(field("DeprecatedWarning", "\"This action is deprecated.\""));
@@ -137,43 +143,60 @@ fn rows(model: &Model, query: &Query, quirks: Quirks, now: DateTime<Utc>) -> Vec
     rows
 }
 
+/// What each column is called, and whose figures are in it.
+fn columns(action: &Action, quirks: Quirks) -> Vec<(&'static str, Media)> {
+    let mut columns = action.columns.to_vec();
+    if *action == MCU_TRANSCODE_TIME {
+        // Only newer SDKs know it, and the exporter leaves it out.
+        columns.push(("Flux", Media::Bandwidth));
+    }
+    if quirks.unknown_column {
+        let name = match action.shape {
+            Shape::NamedSeconds { .. } => "VideoTime8k",
+            Shape::Keyed => "8K",
+        };
+        columns.push((name, columns[0].1));
+    }
+    columns
+}
+
 /// How the rows of one answer are written.
 struct Layout<'a> {
     action: &'a Action,
-    /// Indexes into the action's columns.
-    columns: Vec<usize>,
+    columns: Vec<(&'static str, Media)>,
     quirks: Quirks,
     one_date: bool,
 }
 
 impl Layout<'_> {
-    fn columns(&self) -> impl Iterator<Item = (&'static str, Media)> {
-        self.columns.iter().map(|&index| self.action.columns[index])
-    }
-
-    fn named_seconds(&self, app: App, rows: &[(TimeKey, Row)]) -> Vec<String> {
+    /// The list with the one app that was asked for, whose rows are in the list of this name.
+    fn usage_of_app(&self, app: App, name: &str, rows: &[(TimeKey, Row)]) -> String {
         if rows.is_empty() && self.quirks.null_when_empty {
-            return vec![field("Usages", "null")];
+            return "null".to_owned();
         }
-        let list = array(rows, |out, (key, row)| self.named_row(out, *key, *row));
+        let list = array(rows, |out, (key, row)| self.named_row(out, *key, row));
         let app = match app {
             App::Id(id) if self.quirks.numeric_app_id => id.to_string(),
             app => format!("\"{app}\""),
         };
-        let usages = object(&[
-            field("TotalNum", rows.len()),
-            field("SdkAppId", app),
-            field("SdkAppIdTrtcTimeUsages", list),
-        ]);
-        vec![field("Usages", format_args!("[{usages}]"))]
+        let mut fields = vec![field("SdkAppId", app), field(name, list)];
+        // The one that does not say how many rows there are.
+        if *self.action != RECORD_STATISTIC {
+            fields.insert(0, field("TotalNum", rows.len()));
+        }
+        format!("[{}]", object(&fields))
     }
 
     /// The TimeKey comes last, as in the first two examples of the documentation.
-    fn named_row(&self, out: &mut String, key: TimeKey, row: Row) {
+    fn named_row(&self, out: &mut String, key: TimeKey, row: &Row) {
         out.push('{');
-        for (name, media) in self.columns() {
-            if row[media] != 0 || !self.quirks.zeros_left_out {
-                push(out, format_args!("\"{name}\":{},", row[media]));
+        for &(name, media) in &self.columns {
+            match row[media] {
+                0 if self.quirks.zeros_left_out || media == Media::Bandwidth => {}
+                _ if media == Media::Bandwidth => {
+                    push(out, format_args!("\"{name}\":{},", mbps(row)));
+                }
+                seconds => push(out, format_args!("\"{name}\":{seconds},")),
             }
         }
         if self.one_date {
@@ -183,30 +206,40 @@ impl Layout<'_> {
         }
     }
 
-    fn keyed_minutes(&self, rows: &[(TimeKey, Row)]) -> Vec<String> {
-        let columns: Vec<_> = self.columns().collect();
-        let keys = array(&columns, |out, (name, _)| {
+    fn keyed(&self, rows: &[(TimeKey, Row)]) -> Vec<String> {
+        let keys = array(&self.columns, |out, (name, _)| {
             push(out, format_args!("\"{name}\""));
         });
         let list = if rows.is_empty() && self.quirks.null_when_empty {
             "null".to_owned()
         } else {
-            array(rows, |out, (key, row)| self.keyed_row(out, *key, *row))
+            array(rows, |out, (key, row)| self.keyed_row(out, *key, row))
         };
         vec![field("UsageKey", keys), field("UsageList", list)]
     }
 
-    fn keyed_row(&self, out: &mut String, key: TimeKey, row: Row) {
+    fn keyed_row(&self, out: &mut String, key: TimeKey, row: &Row) {
         push(out, format_args!("{{\"TimeKey\":\"{key}\","));
         if !self.quirks.no_time_stamp {
             push(out, format_args!("\"TimeStampKey\":{},", key.unix()));
         }
-        let columns: Vec<_> = self.columns().collect();
-        let minutes = array(&columns, |out, (_, media)| {
-            push(out, row[*media] as f64 / 60.0);
+        let values = array(&self.columns, |out, &(_, media)| {
+            push(out, keyed_value(media, row));
         });
-        push(out, format_args!("\"UsageValue\":{minutes}}}"));
+        push(out, format_args!("\"UsageValue\":{values}}}"));
     }
+}
+
+/// In minutes or, if it is a bandwidth, in Mbps.
+fn keyed_value(media: Media, row: &Row) -> f64 {
+    match media {
+        Media::Bandwidth => mbps(row),
+        time => row[time] as f64 / 60.0,
+    }
+}
+
+fn mbps(row: &Row) -> f64 {
+    row[Media::Bandwidth] as f64 / 1000.0
 }
 
 fn push(out: &mut String, text: impl Display) {
