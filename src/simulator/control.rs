@@ -1,11 +1,13 @@
-//! The little that can be steered over HTTP, for whoever tries out alerts against `trtc-exporter simulate`: spikes and
-//! refusals. Tests use [`Simulator`]'s methods instead.
+//! The little that can be steered over HTTP, for whoever tries out alerts against `trtc-exporter simulate`: spikes,
+//! refusals and the end of an action. Tests use [`Simulator`]'s methods instead.
 
 use std::str::FromStr;
 use std::time::Duration;
 
 use super::faults::Fault;
 use super::gateway::Simulator;
+use super::refusal::ACTION_OFFLINE;
+use crate::tencent::Action;
 use crate::usage::TimeKey;
 
 /// The parameters of a request, by name.
@@ -36,6 +38,29 @@ impl Parameters {
         text.parse()
             .map_err(|_| format!("{text:?} is no value for {name}"))
     }
+
+    /// An error code of the API.
+    fn code(&self, default: Option<&str>) -> Result<String, String> {
+        let code: String = self.get("code", default.map(str::to_owned))?;
+        let possible = |letter: char| letter.is_ascii_alphanumeric() || letter == '.';
+        if (1..=100).contains(&code.len()) && code.chars().all(possible) {
+            Ok(code)
+        } else {
+            Err(
+                "code must be an error code such as InternalError or RequestLimitExceeded"
+                    .to_owned(),
+            )
+        }
+    }
+
+    fn action(&self) -> Result<&'static str, String> {
+        let name: String = self.get("action", None)?;
+        let action = Action::by_name(&name).ok_or_else(|| {
+            let names = Action::ALL.map(|action| action.name);
+            format!("there is no action {name:?}, only {}", names.join(", "))
+        })?;
+        Ok(action.name)
+    }
 }
 
 /// Carries out `POST path?query`; `None` when there is no such path.
@@ -49,6 +74,8 @@ pub(super) fn control(
     match path {
         "/-/spike" => Some(spike(simulator, query)),
         "/-/refuse" => Some(refuse(simulator, query)),
+        "/-/retire" => Some(retire(simulator, query)),
+        "/-/revive" => Some(revive(simulator, query)),
         _ => None,
     }
 }
@@ -74,20 +101,31 @@ fn spike(simulator: &Simulator, query: &str) -> Result<String, String> {
 
 fn refuse(simulator: &Simulator, query: &str) -> Result<String, String> {
     let parameters = Parameters::parse(query)?.only(&["code", "next"])?;
-    let code: String = parameters.get("code", None)?;
+    let code = parameters.code(None)?;
     let next: u64 = parameters.get("next", Some(1))?;
-    if code.is_empty()
-        || code.len() > 100
-        || !code.chars().all(|c| c.is_ascii_alphanumeric() || c == '.')
-    {
-        return Err(
-            "code must be an error code such as InternalError or RequestLimitExceeded".to_owned(),
-        );
-    }
     simulator.order(Fault::refuse(&code).next(next));
     Ok(format!(
         "The next {next} requests are refused with {code}.\n"
     ))
+}
+
+fn retire(simulator: &Simulator, query: &str) -> Result<String, String> {
+    let parameters = Parameters::parse(query)?.only(&["action", "code"])?;
+    let action = parameters.action()?;
+    let code = parameters.code(Some(ACTION_OFFLINE))?;
+    simulator.retire(action, &code);
+    Ok(format!(
+        "{action} is refused with {code} until it is revived.\n"
+    ))
+}
+
+fn revive(simulator: &Simulator, query: &str) -> Result<String, String> {
+    let action = Parameters::parse(query)?.only(&["action"])?.action()?;
+    if simulator.revive(action) {
+        Ok(format!("{action} is answered again.\n"))
+    } else {
+        Err(format!("{action} is not retired"))
+    }
 }
 
 #[cfg(test)]
@@ -113,6 +151,30 @@ mod tests {
     }
 
     #[test]
+    fn an_action_is_retired_and_revived() {
+        let (simulator, result) = run("/-/retire", "action=DescribeRelayUsage");
+        result.expect("a known path").expect("good parameters");
+        let again = "action=DescribeRelayUsage&code=InvalidAction";
+        for (query, code) in [
+            ("action=DescribeTrtcUsage", "ActionOffline"),
+            (again, "InvalidAction"),
+        ] {
+            let done = control(&simulator, "/-/retire", query).expect("a known path");
+            assert!(done.expect("good parameters").contains(code));
+        }
+        let retired: Vec<_> = simulator.retired().into_iter().collect();
+        let pair = |action: &str, code: &str| (action.to_owned(), code.to_owned());
+        let expected = [
+            pair("DescribeRelayUsage", "InvalidAction"),
+            pair("DescribeTrtcUsage", "ActionOffline"),
+        ];
+        assert_eq!(retired, expected);
+        let done = control(&simulator, "/-/revive", "action=DescribeRelayUsage");
+        done.expect("a known path").expect("good parameters");
+        assert_eq!(simulator.retired().len(), 1);
+    }
+
+    #[test]
     fn bad_parameters_are_told() {
         for (path, query, hint) in [
             ("/-/spike", "", "sdk_app_id is missing"),
@@ -121,6 +183,16 @@ mod tests {
             ("/-/spike", "sdk_app_id=1&minutes=0", "minutes must"),
             ("/-/spike", "app=1", "unknown parameter \"app\""),
             ("/-/refuse", "code=%22", "code must"),
+            ("/-/refuse", "code=", "code must"),
+            ("/-/retire", "", "action is missing"),
+            ("/-/retire", "action=Describe", "only DescribeTrtcInt"),
+            (
+                "/-/retire",
+                "action=DescribeTrtcUsage&code=%22",
+                "code must",
+            ),
+            ("/-/revive", "action=DescribeTrtcUsage", "not retired"),
+            ("/-/revive", "action=DescribeTrtcUsage&code=X", "unknown"),
         ] {
             let problem = run(path, query).1.expect("a known path");
             let problem = problem.expect_err(query);

@@ -1,6 +1,7 @@
 //! The gateway: takes a received request through authentication, routing, rate limit and faults to an answer. It holds
 //! all that changes while the simulator runs, and is what tests steer. No I/O; the server and tests both call it.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,7 +20,8 @@ use super::random::Chance;
 use super::refusal::Refusal;
 use super::traffic::Spike;
 use crate::clock::{Clock, Moment};
-use crate::tencent::Action;
+use crate::tencent::action::INTERACTIVE;
+use crate::tencent::{Action, Item};
 use crate::usage::{App, Media, TimeKey};
 
 /// SecretId of [`Options::default`]. It opens nothing but a simulator.
@@ -82,7 +84,8 @@ struct State {
     machine_role: Option<String>,
     /// The only identity token that is accepted; `None`: any.
     identity: Option<String>,
-    retired: Vec<(String, String)>,
+    /// Codes by action.
+    retired: BTreeMap<String, String>,
     quota: Quota,
     faults: Faults,
     log: Log,
@@ -101,7 +104,7 @@ impl Simulator {
                 limit: options.requests_per_second,
                 machine_role: options.machine_role,
                 identity: None,
-                retired: Vec::new(),
+                retired: BTreeMap::new(),
                 quota: Quota::default(),
                 faults: Faults::default(),
                 log: Log::default(),
@@ -132,10 +135,15 @@ impl Simulator {
         reply
     }
 
-    /// The sum of what the simulator shows right now; see [`Model::truth`].
+    /// The sum of what the simulator shows of interactive streams right now; see [`Model::truth`].
     pub fn truth(&self, app: App, media: Media, range: Range<TimeKey>) -> u64 {
+        self.truth_of(&INTERACTIVE, app, media, range)
+    }
+
+    /// The sum, or the peak, of what the simulator shows of `item` right now; see [`Usage::truth`](super::Usage::truth).
+    pub fn truth_of(&self, item: &Item, app: App, media: Media, range: Range<TimeKey>) -> u64 {
         let now = self.clock.now().utc;
-        self.model().truth(app, media, range, now)
+        self.model().of(item).truth(app, media, range, now)
     }
 
     /// The account as it is now; later spikes do not reach it.
@@ -165,10 +173,20 @@ impl Simulator {
         self.state().faults.clear();
     }
 
-    /// From now on `action` is refused with `code`, e.g. `ActionOffline` or `InvalidAction`.
+    /// From now on `action` is refused with `code`, e.g. [`ACTION_OFFLINE`](super::ACTION_OFFLINE) or `InvalidAction`.
     pub fn retire(&self, action: &str, code: &str) {
-        let retired = (action.to_owned(), code.to_owned());
-        self.state().retired.push(retired);
+        let mut state = self.state();
+        state.retired.insert(action.to_owned(), code.to_owned());
+    }
+
+    /// From now on `action` is answered again; whether it had been retired.
+    pub fn revive(&self, action: &str) -> bool {
+        self.state().retired.remove(action).is_some()
+    }
+
+    /// The actions that are retired, and with which codes they are refused.
+    pub fn retired(&self) -> BTreeMap<String, String> {
+        self.state().retired.clone()
     }
 
     /// From now on only these keys are accepted.
@@ -232,6 +250,11 @@ impl Simulator {
     /// The largest number of requests for `action` in any one second.
     pub fn peak(&self, action: &str) -> usize {
         self.state().quota.peak(action)
+    }
+
+    /// How many requests for `action` are admitted in any one second.
+    pub(super) fn limit(&self, action: &Action) -> usize {
+        self.state().limit(action)
     }
 
     pub(super) fn now(&self) -> Moment {
@@ -389,12 +412,17 @@ impl State {
         }
     }
 
+    fn limit(&self, action: &Action) -> usize {
+        let documented = action.requests_per_second as usize;
+        self.limit.map_or(documented, usize::from)
+    }
+
     /// Whether the request may go on to its action, and which one that is.
     fn admit(&mut self, request: &Received<'_>, now: Moment) -> Result<&'static Action, Refusal> {
         let credentials = &self.credentials;
         let secret_id = protocol::authenticate(request, credentials, now.utc.timestamp())?;
         let name = protocol::route(request)?;
-        if let Some((_, code)) = self.retired.iter().find(|(action, _)| action == name) {
+        if let Some(code) = self.retired.get(name) {
             return Err(Refusal::new(
                 code.clone(),
                 format!("The action `{name}` has been retired."),
@@ -403,9 +431,7 @@ impl State {
         let action = Action::by_name(name).ok_or_else(|| {
             Refusal::new("InvalidAction", format!("There is no action `{name}`."))
         })?;
-        let limit = self
-            .limit
-            .map_or(action.requests_per_second as usize, usize::from);
+        let limit = self.limit(action);
         self.quota
             .admit(secret_id, action.name, limit, now.mono)
             .map_err(|exceeded| {

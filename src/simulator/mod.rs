@@ -48,7 +48,7 @@ pub use model::{Model, Usage};
 pub use protocol::{Credential, REGION, Received, TIMESTAMP_TOLERANCE};
 pub use publication::Publication;
 pub use query::{MAX_DATES, Query};
-pub use refusal::Refusal;
+pub use refusal::{ACTION_OFFLINE, Refusal};
 pub use row::Row;
 pub use server::Handle;
 pub use traffic::Spike;

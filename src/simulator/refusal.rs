@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+/// The code with which the API refuses an action that it no longer has.
+pub const ACTION_OFFLINE: &str = "ActionOffline";
+
 /// An error of the API's own.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]

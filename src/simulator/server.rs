@@ -197,7 +197,7 @@ impl Server {
             let host = host.and_then(|host| host.to_str().ok());
             return Ok(wire::text(
                 StatusCode::OK,
-                page(host.unwrap_or("127.0.0.1")),
+                page(&self.simulator, host.unwrap_or("127.0.0.1")),
             ));
         }
         let Ok(body) = Limited::new(body, MAX_REQUEST_BYTES).collect().await else {

@@ -217,6 +217,12 @@ async fn people_get_a_page() {
     let page = text(client().get(handle.endpoint())).await;
     let hint = format!("endpoint    {}\n", handle.endpoint());
     assert!(page.contains(&hint), "{page}");
+    for line in [
+        "  DescribeTrtcInteractiveTime   20\n",
+        "  DescribeRecordingUsage         5  with MixType=single or MixType=multi\n",
+    ] {
+        assert!(page.contains(line), "{page}");
+    }
     let nowhere = client().get(format!("{}/nowhere", handle.endpoint()));
     let answer = nowhere.send().await.expect("an answer");
     assert_eq!(answer.status(), StatusCode::NOT_FOUND);
@@ -226,11 +232,20 @@ async fn people_get_a_page() {
 #[tokio::test]
 async fn can_be_steered_by_post() {
     let (handle, _) = start().await;
-    let steer = |what| client().post(format!("{}/-/{what}", handle.endpoint()));
+    let steer = |what: &str| client().post(format!("{}/-/{what}", handle.endpoint()));
     let done = text(steer("refuse?code=InternalError")).await;
     assert!(done.contains("InternalError"));
     let refused = response(&text(post(&client(), &handle, BODY)).await);
     assert_eq!(refused["Error"]["Code"], "InternalError");
+    let page = || text(client().get(handle.endpoint()));
+    for (what, code) in [("retire", Some("ActionOffline")), ("revive", None)] {
+        let what = format!("{what}?action=DescribeTrtcInteractiveTime");
+        text(steer(&what)).await;
+        let answer = response(&text(post(&client(), &handle, BODY)).await);
+        assert_eq!(answer["Error"]["Code"].as_str(), code);
+        let is_told = page().await.contains("refused with ActionOffline");
+        assert_eq!(is_told, code.is_some());
+    }
     let bad = steer("refuse").send().await.expect("an answer");
     assert_eq!(bad.status(), StatusCode::BAD_REQUEST);
     let by_get = client().get(format!("{}/-/refuse?code=X", handle.endpoint()));
