@@ -1,7 +1,8 @@
-"""Asks one date of one app through the official SDK and prints its answer as JSON.
+"""Asks through the official SDK and prints what it has read, as a JSON list with one answer for each question.
 
-Arguments: action, endpoint as host:port, SecretId, SecretKey, date, SdkAppId.
+Arguments: endpoint as host:port, SecretId, SecretKey, and a JSON list of questions: pairs of an action and its parameters.
 """
+import json
 import sys
 
 from tencentcloud.common import credential
@@ -9,12 +10,17 @@ from tencentcloud.common.profile.client_profile import ClientProfile
 from tencentcloud.common.profile.http_profile import HttpProfile
 from tencentcloud.trtc.v20190722 import models, trtc_client
 
-action, endpoint, secret_id, secret_key, date, app = sys.argv[1:]
+endpoint, secret_id, secret_key, questions = sys.argv[1:]
 http = HttpProfile(protocol="http", endpoint=endpoint, reqTimeout=10)
 client = trtc_client.TrtcClient(
     credential.Credential(secret_id, secret_key), "ap-guangzhou", ClientProfile(httpProfile=http)
 )
-request = getattr(models, action + "Request")()
-request.StartTime = request.EndTime = date
-request.SdkAppId = int(app)
-print(getattr(client, action)(request).to_json_string())
+
+
+def ask(action, parameters):
+    request = getattr(models, action + "Request")()
+    request.from_json_string(json.dumps(parameters))
+    return json.loads(getattr(client, action)(request).to_json_string())
+
+
+print(json.dumps([ask(*question) for question in json.loads(questions)]))
