@@ -9,6 +9,7 @@ mod batch;
 mod clock_watch;
 mod credentials_watch;
 mod failure;
+mod figures;
 mod jitter;
 mod lane;
 mod poller;

@@ -19,6 +19,7 @@ use tracing::{debug, error, info, warn};
 use self::succession::Retired;
 use super::batch::Batch;
 use super::failure::Failure;
+use super::figures::figures;
 use super::lane::{Attempt, Next, Outcome};
 use super::saving::save_all;
 use super::schedule::Verdict;
@@ -36,6 +37,9 @@ use crate::usage::{ANSWERED_DATES, Answer, Date};
 
 /// The loop turns at least this often, to be seen alive and to notice a new date or a clock that was set.
 const TURN: Duration = Duration::from_secs(5);
+
+/// Figures of whole accounts are made anew so often, after an answer.
+const FIGURES: Duration = Duration::from_secs(60);
 
 /// What the loop can be told.
 #[derive(Debug)]
@@ -89,6 +93,10 @@ pub struct Poller {
     returned: Batch<(Returned, Result<Poll, Failure>)>,
     /// Targets of which no poll has ended yet.
     unpolled: usize,
+    /// When the figures of whole accounts are to be made anew.
+    figures_at: Duration,
+    /// Whether that failed the last time.
+    no_figures: bool,
     /// Items whose action the upstream has retired, and which have a successor.
     retired: Vec<Retired>,
     /// Why state could not be saved when that was last tried.
@@ -141,6 +149,8 @@ impl Poller {
             in_flight: HashMap::new(),
             returned: Batch::new(),
             unpolled: 0,
+            figures_at: Duration::ZERO,
+            no_figures: false,
             retired: Vec::new(),
             unsaved: None,
             forgot_on: None,
@@ -264,6 +274,7 @@ impl Poller {
         }
         self.board.publish();
         self.note_ready();
+        self.make_figures();
         self.go_over();
         if any_answer {
             self.forget_old_days().await;
@@ -429,6 +440,33 @@ impl Poller {
     fn note_ready(&self) {
         if self.unpolled == 0 {
             self.tools.health.set_ready();
+        }
+    }
+
+    /// Makes the figures of whole accounts anew when it is time; at once when everything was polled for the first time.
+    fn make_figures(&mut self) {
+        let now = self.tools.clock.now().mono;
+        if now < self.figures_at || self.unpolled > 0 {
+            return;
+        }
+        self.figures_at = now + FIGURES;
+        let store = Arc::clone(&self.tools.store);
+        let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = self
+            .accounts
+            .iter()
+            .map(|work| figures(work, self.today, &mut store))
+            .collect();
+        match made {
+            Ok(figures) => {
+                self.no_figures = false;
+                self.tools.telemetry.account_figures(figures);
+            }
+            Err(error) if !std::mem::replace(&mut self.no_figures, true) => warn!(
+                error = with_causes(&error),
+                "Costs and packages cannot be told anew; they stay as they are"
+            ),
+            Err(_) => {}
         }
     }
 

@@ -67,7 +67,7 @@ pub(super) struct LaneWork {
 pub(super) struct ItemWork {
     /// What tells its questions from those of other items of the same action.
     parameter: Option<Parameter>,
-    unit: Unit,
+    pub(super) unit: Unit,
     /// The action to go over to when that of the lane is retired.
     pub(super) successor: Option<&'static Action>,
     pub(super) polls: Arc<ItemTelemetry>,

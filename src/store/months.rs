@@ -34,7 +34,11 @@ pub(super) fn reconcile(transaction: &Transaction<'_>, poll: &Poll) -> Result<Sa
     for date in poll.since.unwrap_or(poll.date).through(poll.date) {
         let day = rows::load_day(transaction, id, target, date)?.map(|kept| kept.day);
         let Some(sums) = told.remove(&date) else {
-            counted.extend(day.map(|day| Sums::of(date, &day)));
+            if let Some(day) = day {
+                let sums = Sums::of(date, &day);
+                save_sums(transaction, id, &sums)?;
+                counted.push(sums);
+            }
             continue;
         };
         save_sums(transaction, id, &sums)?;

@@ -156,6 +156,11 @@ impl Standing {
         self.expected.clone_from(&before.expected);
     }
 
+    /// The sums of the newest dates that were heard of, newest first.
+    pub fn sums(&self) -> &[Sums] {
+        &self.sums
+    }
+
     /// What a scrape shows when the date in Beijing is `today`.
     pub fn view(&self, today: Date) -> View {
         let heard_of = self.up.is_some() || !self.ledger.series.is_empty();

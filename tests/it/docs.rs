@@ -64,10 +64,17 @@ async fn every_metric_is_there_and_every_one_that_is_there_is_named() {
 async fn scrape_of_all_there_is() -> String {
     let upstream = simulator(Model::default()).await;
     let home = Home::new();
-    home.configure(&upstream, &[1_400_000_001], "items:\n  - name: relay");
+    let more = "items:\n  - name: interactive\n  - name: relay\nbilling:\n  currency: CNY\n  \
+                prices: { interactive: { audio: 7 } }\n  packages:\n    - name: starter\n      minutes: 100000\n      \
+                from: 2024-01-01\n      items: { interactive: { video_sd: 2 } }";
+    home.configure(&upstream, &[1_400_000_001], more);
     let exporter = Exporter::configured(&home.config(), &home.state()).await;
     exporter.ready().await;
-    exporter.scrape().await.0
+    let scrape = exporter.scrape_until("a package is forecast", |scrape| {
+        let forecast = scrape.samples("trtc_package_end_timestamp_seconds");
+        forecast.count() == 1
+    });
+    scrape.await.0
 }
 
 /// What only shows where keys expire.

@@ -54,6 +54,7 @@ impl Poller {
             self.abandon_requests(&mut old, now);
         }
         self.config = config;
+        self.figures_at = now.mono;
         self.draw_board();
         Ok(())
     }
