@@ -44,6 +44,11 @@ impl DailyMinutes {
         self.today
     }
 
+    /// The last complete date that is not after `last`.
+    pub(super) fn complete_through(&self, last: Date) -> Date {
+        last.min(self.today.pred())
+    }
+
     /// The known dates as far as `last`, in their order.
     pub(super) fn through(&self, last: Date) -> impl Iterator<Item = (Date, &Day)> {
         self.days.range(..=last).map(|(&date, day)| (date, day))
@@ -66,5 +71,30 @@ impl DailyMinutes {
     pub(super) fn unknown(&self, dates: RangeInclusive<Date>) -> u64 {
         let all = dates.end().days_since(*dates.start()) + 1;
         u64::try_from(all).unwrap_or(0) - self.known(dates)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_is_known_with_or_without_usage() {
+        let date = |text: &str| text.parse::<Date>().expect("a date");
+        let all = date("2026-11-01")..=date("2026-11-05");
+        let mut days = DailyMinutes::new(date("2026-11-05"));
+        assert_eq!((days.known(all.clone()), days.unknown(all.clone())), (0, 5));
+        days.know(date("2026-11-02"));
+        days.add(date("2026-11-03"), &"interactive".into(), Media::Audio, 1);
+        days.add(date("2026-11-03"), &"interactive".into(), Media::Audio, 2);
+        days.know(date("2026-11-03"));
+        assert_eq!((days.known(all.clone()), days.unknown(all)), (2, 3));
+        let day = days.on(date("2026-11-03")).expect("known");
+        assert_eq!(day.values().copied().collect::<Vec<_>>(), [3]);
+        let none = RangeInclusive::new(date("2026-11-05"), date("2026-11-01"));
+        assert_eq!((days.known(none.clone()), days.unknown(none)), (0, 0));
+        let [before, today] =
+            ["2026-11-03", "2026-11-05"].map(|last| days.complete_through(date(last)));
+        assert_eq!((before, today), (date("2026-11-03"), date("2026-11-04")));
     }
 }

@@ -55,11 +55,11 @@ impl<'a> Deduction<'a> {
         }
     }
 
-    /// When each package is empty at its pace, as seen from the beginning of `incomplete`.
-    pub(super) fn foretell(&self, days: &DailyMinutes, incomplete: Date) -> Vec<Option<TimeKey>> {
+    /// When each package is empty at its pace, as seen from the end of `complete`.
+    pub(super) fn foretell(&self, days: &DailyMinutes, complete: Date) -> Vec<Option<TimeKey>> {
         let purses = self.purses.iter();
         purses
-            .map(|purse| forecast::empty_at_pace(purse, days, incomplete))
+            .map(|purse| forecast::empty_at_pace(purse, days, complete))
             .collect()
     }
 
@@ -93,7 +93,7 @@ fn balance(
     foretold: Option<TimeKey>,
 ) -> Balance {
     let package = purse.package;
-    let end = package.until.map_or(last, |until| until.min(last));
+    let complete = days.complete_through(package.last_until(last));
     Balance {
         package: Arc::clone(&package.name),
         used: package.minutes.saturating_sub(purse.left()),
@@ -103,6 +103,6 @@ fn balance(
             purse.left()
         },
         ends_at: forecast::end(purse, foretold),
-        unknown_days: days.unknown(purse.period.begin..=end),
+        unknown_days: days.unknown(purse.period.begin..=complete),
     }
 }

@@ -16,7 +16,7 @@ pub struct Estimate {
     pub lines: BTreeMap<(Arc<str>, Media), Line>,
     /// One per package, in the order of the configuration.
     pub balances: Vec<Balance>,
-    /// How many dates of the month, as far as today, are not known: their usage is missing in `lines`.
+    /// How many complete dates of the month are not known: their usage is missing in `lines`.
     pub unknown_days: u64,
 }
 
@@ -42,10 +42,10 @@ pub struct Balance {
     pub used: u64,
     /// Left of them to be used: none once it has expired.
     pub left: u64,
-    /// When it will be used up, at the mean pace of the last seven complete dates, or expire; of one that was not enough
-    /// already, the beginning of that date. `None` when nothing is taken from it, and when it renews before its end.
+    /// When it will be used up, at the mean pace of the last seven complete dates, or expire; when it was not enough
+    /// already, the beginning of that date. `None` when nothing is taken from it, and when it renews before.
     pub ends_at: Option<TimeKey>,
-    /// How many dates, since its minutes were last known, are not known: what they have taken from it is not deducted.
+    /// How many complete dates since its minutes were last known are not known: what they took from it is not deducted.
     pub unknown_days: u64,
 }
 
@@ -57,21 +57,21 @@ impl Estimate {
     /// order of the configuration; what none of them covers is paid, and counts for the tiers.
     pub fn of(billing: &Billing, month: Month, days: &DailyMinutes) -> Self {
         let last = month.last().min(days.today());
-        let incomplete = last.succ().min(days.today());
+        let complete = days.complete_through(last);
         let mut deduction = Deduction::new(billing, month);
-        for (date, day) in days.through(incomplete.pred()) {
+        for (date, day) in days.through(complete) {
             deduction.deduct(date, day);
         }
         deduction.turn_to(last);
-        let foretold = deduction.foretell(days, incomplete);
-        if let Some(day) = days.on(incomplete).filter(|_| incomplete == last) {
+        let foretold = deduction.foretell(days, complete);
+        if let Some(day) = days.on(last).filter(|_| complete < last) {
             deduction.deduct(last, day);
         }
         Self {
             month,
             balances: deduction.balances(days, last, foretold),
             lines: deduction.priced(&billing.prices),
-            unknown_days: days.unknown(month.first()..=last),
+            unknown_days: days.unknown(month.first()..=complete),
         }
     }
 

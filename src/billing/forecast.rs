@@ -11,15 +11,16 @@ const PACE_DAYS: u64 = 7;
 
 const DAY_SECONDS: u128 = 86_400;
 
-/// When a purse that stands at the beginning of `next`, the first date that is not complete, is empty if it goes on at
-/// the mean pace of the dates before: of those that are known and on which it is open. `None` when nothing is taken.
-pub(super) fn empty_at_pace(purse: &Purse<'_>, days: &DailyMinutes, next: Date) -> Option<TimeKey> {
-    let first = next.minus_days(PACE_DAYS).max(purse.package.from);
-    let yesterday = next.pred();
-    let last = purse
-        .package
-        .until
-        .map_or(yesterday, |until| until.min(yesterday));
+/// When a purse that stands at the end of `complete` is empty, at the mean pace of the last of those dates that are known
+/// and on which it is open. `None` when nothing is taken from it.
+pub(super) fn empty_at_pace(
+    purse: &Purse<'_>,
+    days: &DailyMinutes,
+    complete: Date,
+) -> Option<TimeKey> {
+    let package = purse.package;
+    let first = complete.minus_days(PACE_DAYS - 1).max(package.from);
+    let last = package.last_until(complete);
     if first > last {
         return None;
     }
@@ -28,11 +29,11 @@ pub(super) fn empty_at_pace(purse: &Purse<'_>, days: &DailyMinutes, next: Date) 
     let of_days = u128::from(days.known(first..=last));
     let seconds = (u128::from(purse.left()) * of_days * DAY_SECONDS).checked_div(asked)?;
     let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
-    Some(next.midnight().plus_seconds(seconds))
+    Some(complete.succ().midnight().plus_seconds(seconds))
 }
 
-/// When a package ends of which that was foretold: earlier when it has fallen short since or expires, and not at all when
-/// it renews before.
+/// When a package ends of which that was foretold: earlier if it has fallen short or expires, not at all if it renews
+/// before.
 pub(super) fn end(purse: &Purse<'_>, foretold: Option<TimeKey>) -> Option<TimeKey> {
     let fell_short = purse.fell_short_on.map(Date::midnight);
     let empty = fell_short.or(foretold)?;

@@ -1,5 +1,5 @@
-//! What usage will cost: minutes, prices, prepaid packages, and the estimate of a month. Pure: no async, no I/O, no clock,
-//! and no float in any sum; the day in progress is an argument, amounts are exact.
+//! What usage will cost: minutes, prices, prepaid packages, and the estimate of a month. Pure: no async, no I/O, no
+//! clock; the date in progress is an argument, and no sum has a float in it.
 
 mod daily;
 mod decimal;

@@ -9,8 +9,8 @@ use super::decimal;
 /// Decimals of an amount: a price per 1,000 minutes has six, and one minute is the thousandth part of that.
 const PLACES: usize = 9;
 
-/// An amount of an account's currency, which it does not know itself. A price times minutes is exact in it, and so is any
-/// sum; beyond 10^29 units it saturates.
+/// An amount in the currency of an account, which it does not know itself. A price times minutes is exact in it, and so
+/// is any sum; beyond 10^29 units it saturates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Money {
     billionths: i128,

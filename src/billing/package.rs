@@ -79,6 +79,11 @@ impl Package {
         self.until.is_some_and(|until| date > until)
     }
 
+    /// The last date it covers that is not after `date`.
+    pub(super) fn last_until(&self, date: Date) -> Date {
+        self.until.map_or(date, |until| until.min(date))
+    }
+
     pub(super) fn ratio(&self, item: &str, media: Media) -> Option<Ratio> {
         self.items.get(item)?.get(&media).copied()
     }

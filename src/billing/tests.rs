@@ -254,7 +254,7 @@ fn what_the_console_said_stands_for_what_is_not_known() {
     );
 }
 
-/// On the 15th: ten minutes a day in the week before; what the date in progress has used so far says nothing of the pace.
+/// On the 15th: ten minutes a day in the week before. What the 15th itself has used so far says nothing of the pace.
 fn ten_a_day() -> DailyMinutes {
     let minutes = [
         ("2026-11-01", Media::Audio, 30),

@@ -56,8 +56,9 @@ fn item(name: &str, value: &Value<'_>, asked: Option<&[Item]>) -> Option<&'stati
             "the item is a bandwidth and has no minutes; leave it out".to_owned()
         }
         Some(item) if !is_asked(&item) => {
-            "the account does not ask for the item, so that its usage is not known; list it under the account's `items`, \
-             or leave it out".to_owned()
+            "the account does not ask for the item, so that its usage is not known; \
+             list it under the account's `items`, or leave it out"
+                .to_owned()
         }
         Some(item) => return Some(item),
     };
