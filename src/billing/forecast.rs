@@ -11,8 +11,8 @@ const PACE_DAYS: u64 = 7;
 
 const DAY_SECONDS: u128 = 86_400;
 
-/// When a purse that stands at the end of `complete` is empty, at the mean pace of the last of those dates that are known
-/// and on which it is open. `None` when nothing is taken from it.
+/// When a purse that stands at the end of `complete` is empty, at the mean pace of the last dates that are known and on
+/// which it is open. `None` when nothing is taken from it.
 pub(super) fn empty_at_pace(
     purse: &Purse<'_>,
     days: &DailyMinutes,
