@@ -24,11 +24,12 @@ pub(super) fn figures(
     store: &mut Store,
 ) -> Result<AccountFigures, SaveError> {
     let account = &work.account;
-    let bill = match &account.billing {
-        Some(billing) => Some(bill(work, billing, today, store)?),
-        None => None,
-    };
     let is_sharded = account.items.iter().any(|item| item.shard != Shard::WHOLE);
+    let bill = match &account.billing {
+        // Prices and packages are the whole account's, and a shard without its sum has only some of its apps.
+        Some(billing) if account.total || !is_sharded => Some(bill(work, billing, today, store)?),
+        _ => None,
+    };
     let has_both = account.total && !account.apps.is_empty();
     Ok(AccountFigures {
         account: Arc::clone(&account.name),

@@ -42,7 +42,7 @@ pub struct Action {
     /// The upstream's column names and the media they are.
     pub columns: &'static [(&'static str, Media)],
     /// The action that reports the same since this one is retired.
-    pub successor: Option<&'static Action>,
+    pub successor: Option<&'static Self>,
 }
 
 /// The action this exporter began with: integer seconds, 20 requests per second; out of the SDKs since March 2022.

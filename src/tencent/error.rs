@@ -51,7 +51,7 @@ pub enum CallError {
         /// How far the clocks were apart by this very answer; `None` when it did not tell.
         skew: Option<Skew>,
         /// Which action reports the same, when this one is retired.
-        successor: Option<&'static str>,
+        successor: Option<&'static Action>,
     },
     /// No connection, or it broke.
     #[error("could not reach the upstream: {0}")]
@@ -195,7 +195,7 @@ impl CallError {
                 message: clean(&message),
                 request_id: request_id.map_or_else(|| "-".to_owned(), |id| clean(&id)),
                 skew,
-                successor: action.successor.map(|successor| successor.name),
+                successor: action.successor,
             },
             WireError::Malformed(reason) => Self::Malformed {
                 reason: clean(&reason),
@@ -212,11 +212,11 @@ impl From<CredentialsError> for CallError {
 }
 
 /// What the operator can do about a code, as the end of the sentence that reports it.
-fn hint(code: &str, skew: Option<Skew>, successor: Option<&str>) -> String {
+fn hint(code: &str, skew: Option<Skew>, successor: Option<&Action>) -> String {
     match (codes::known(code), skew) {
         (Known { label, hint, .. }, _) if *label == codes::ACTION_RETIRED => match successor {
-            Some(successor) => format!(
-                "; {hint}: its successor is {successor}, set `action: {successor}` or `action: auto` for the item"
+            Some(Action { name, .. }) => format!(
+                "; {hint}: its successor is {name}, set `action: {name}` or `action: auto` for the item"
             ),
             None => format!("; {hint}"),
         },
@@ -232,6 +232,7 @@ fn hint(code: &str, skew: Option<Skew>, successor: Option<&str>) -> String {
 mod tests {
     use chrono::{DateTime, TimeDelta, Utc};
 
+    use super::super::action::TRTC_USAGE;
     use super::*;
     use crate::clock::Moment;
 
@@ -322,7 +323,7 @@ mod tests {
                 .ends_with("(RequestId r); the upstream offers this action no longer or not here")
         );
         if let CallError::Upstream { successor, .. } = &mut retired {
-            *successor = Some("DescribeTrtcUsage");
+            *successor = Some(&TRTC_USAGE);
         }
         let with_successor = retired.to_string();
         assert!(with_successor.contains("set `action: DescribeTrtcUsage` or `action: auto`"));

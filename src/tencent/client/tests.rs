@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use super::*;
 use crate::secret::Secret;
 use crate::simulator::{Options, SECRET_ID, SECRET_KEY, Simulator};
-use crate::tencent::action::INTERACTIVE_TIME;
+use crate::tencent::action::{INTERACTIVE_TIME, TRTC_USAGE};
 use crate::tencent::http::{host, is_loopback};
 use crate::tencent::{Class, CredentialSource, Role, SecretSource, sign};
 use crate::usage::App;
@@ -259,7 +259,7 @@ async fn an_upstream_error_is_one_whatever_the_status() {
                 message: "wrong Signature=<secret> for <secret>".to_owned(),
                 request_id: "r-1".to_owned(),
                 skew: None,
-                successor: Some("DescribeTrtcUsage"),
+                successor: Some(&TRTC_USAGE),
             })
         );
     }
