@@ -1,5 +1,7 @@
 //! Estimates from outside: prices, packages and days, and what comes of them.
 
+mod oracle;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
