@@ -14,6 +14,9 @@ use crate::usage::{App, Date, Media, Sums, TimeKey, Unit, billable_minutes};
 /// In its first days a month may still learn of the one before.
 const OLD_MONTH_DAYS: i64 = 5;
 
+/// At a very low pace a package ends in some other century, which says nothing.
+const FORESEEABLE_SECONDS: i64 = 10 * 365 * 24 * 3600;
+
 /// The figures of one account.
 ///
 /// # Errors
@@ -103,7 +106,10 @@ fn bill(
     let package = |balance: &crate::billing::Balance| PackageFigures {
         package: Arc::clone(&balance.package),
         minutes_left: balance.left,
-        ends_at: balance.ends_at.map(TimeKey::unix),
+        ends_at: balance
+            .ends_at
+            .map(TimeKey::unix)
+            .filter(|&at| at < today.midnight().unix() + FORESEEABLE_SECONDS),
     };
     Ok(Bill {
         currency: Arc::clone(&billing.currency),

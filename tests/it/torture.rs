@@ -1,5 +1,5 @@
 //! The promise under everything that goes wrong, seed by seed: the real program, an upstream that misbehaves, days that
-//! pass in seconds. No series ever falls, and in the end each has grown by what the upstream's own figures grew by.
+//! pass in seconds. Several items are asked for, and one's action is retired half way. No series ever falls, and in the end each has grown by what the upstream's own figures grew by.
 //!
 //! A seed decides what happens and when; the instants of a kill are as random as the machine. Every run has some fixed
 //! seeds and a fresh one. `TORTURE_SEEDS=7` or `TORTURE_SEEDS=1-200` runs others.
@@ -19,6 +19,10 @@ use world::World;
 
 const FIXED: RangeInclusive<u64> = 1..=5;
 const ROUNDS: u64 = 14;
+
+/// The round before which an action is retired, and the one by which the successor is configured.
+const RETIREMENT: u64 = 6;
+const SETTLED: u64 = 8;
 
 /// Seeds that run at once: most of their time is waiting for the other process.
 const AT_ONCE: usize = 3;
@@ -56,6 +60,11 @@ async fn suffer(seed: u64) {
     let mut world = World::begin(&mut dice).await;
     world.agree().await;
     for number in 0..ROUNDS {
+        match number {
+            RETIREMENT => world.retire_an_action(),
+            SETTLED => world.settle_on_successor().await,
+            _ => {}
+        }
         round::play(&mut world, &mut dice).await;
         if number % 3 == 2 {
             world.agree().await;

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OpenFlags};
 use trtc_exporter::simulator::Handle;
 use trtc_exporter::store::codec;
-use trtc_exporter::tencent::action::INTERACTIVE_TIME;
+use trtc_exporter::tencent::Item;
 use trtc_exporter::usage::{App, Date, Day, Media};
 
 use crate::exporter::Scrape;
@@ -22,6 +22,36 @@ const DATES: u64 = 31;
 
 /// Seconds per media.
 type Sums = BTreeMap<Media, f64>;
+
+/// An app's usage of a billing item.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Used {
+    pub(super) item: &'static Item,
+    pub(super) app: App,
+}
+
+impl Used {
+    /// What is held against each other: of the item whose action is retired half way, the media of both actions.
+    fn media(self) -> impl Iterator<Item = Media> {
+        let all = self.item.first_action().media();
+        let successor = self
+            .item
+            .first_action()
+            .successor
+            .unwrap_or(self.item.first_action());
+        all.filter(move |&media| successor.media().any(|other| other == media))
+    }
+
+    fn key(self) -> (&'static str, App) {
+        (self.item.name, self.app)
+    }
+}
+
+impl std::fmt::Display for Used {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} of {}", self.item.name, self.app)
+    }
+}
 
 /// What both sides know at one instant.
 #[derive(Clone, Copy)]
@@ -43,10 +73,10 @@ pub(super) struct Witness {
     first: Date,
     /// The largest value of every counter.
     peaks: HashMap<String, f64>,
-    /// What the upstream showed and what was credited of an app, when its history had been read.
-    bases: BTreeMap<App, (Sums, Sums)>,
+    /// What the upstream showed and what was credited of an item and app, when its history had been read.
+    bases: BTreeMap<(&'static str, App), (Sums, Sums)>,
     /// Sums of dates that do not change any more.
-    finals: HashMap<(App, Date), Sums>,
+    finals: HashMap<(&'static str, App, Date), Sums>,
 }
 
 impl Witness {
@@ -80,17 +110,17 @@ impl Witness {
     /// Where what was credited differs from what the upstream's figures have grown by; `None` when it does nowhere.
     pub(super) fn disagreement(
         &mut self,
-        apps: impl Iterator<Item = App>,
+        all: impl Iterator<Item = Used>,
         told: Told<'_>,
         scrape: &Scrape,
     ) -> Option<String> {
-        for app in apps {
-            let credited = credited(app, scrape);
+        for used in all {
+            let credited = credited(used, scrape);
             if credited.is_empty() {
-                return Some(format!("{app} is not shown"));
+                return Some(format!("{used} is not shown"));
             }
-            if let Some((shown_then, credited_then)) = self.bases.get(&app).cloned() {
-                let shown = self.shown(app, told);
+            if let Some((shown_then, credited_then)) = self.bases.get(&used.key()).cloned() {
+                let shown = self.shown(used, told);
                 for (media, shown) in shown {
                     let (grown, counted) = (
                         shown - shown_then[&media],
@@ -98,26 +128,26 @@ impl Witness {
                     );
                     if grown != counted {
                         return Some(format!(
-                            "{app} {media}: has grown by {grown}, counted are {counted}"
+                            "{used} {media}: has grown by {grown}, counted are {counted}"
                         ));
                     }
                 }
-            } else if let Some(credited) = self.credited_when_all_is_known(app, told) {
-                let shown = self.shown(app, told);
-                self.bases.insert(app, (shown, credited));
+            } else if let Some(credited) = self.credited_when_all_is_known(used, told) {
+                let shown = self.shown(used, told);
+                self.bases.insert(used.key(), (shown, credited));
             } else {
-                return Some(format!("{app} is new and its history is being read"));
+                return Some(format!("{used} is new and its history is being read"));
             }
         }
         None
     }
 
-    /// What the upstream says of an app over all dates.
-    fn shown(&mut self, app: App, told: Told<'_>) -> Sums {
+    /// What the upstream says over all dates.
+    fn shown(&mut self, used: Used, told: Told<'_>) -> Sums {
         let mut total = Sums::new();
         let mut date = self.first;
         while date <= told.today() {
-            for (media, sum) in self.shown_on(app, date, told) {
+            for (media, sum) in self.shown_on(used, date, told) {
                 *total.entry(media).or_default() += sum;
             }
             date = date.succ();
@@ -125,29 +155,28 @@ impl Witness {
         total
     }
 
-    fn shown_on(&mut self, app: App, date: Date, told: Told<'_>) -> Sums {
-        if let Some(sums) = self.finals.get(&(app, date)) {
+    fn shown_on(&mut self, used: Used, date: Date, told: Told<'_>) -> Sums {
+        let (item, app) = used.key();
+        if let Some(sums) = self.finals.get(&(item, app, date)) {
             return sums.clone();
         }
-        let row = told.upstream.model().day_sum(app, date, told.now);
+        let model = told.upstream.model();
+        let row = model.of(used.item).day_sum(app, date, told.now);
         let sum = |media| row.as_ref().map_or(0.0, |row| row[media] as f64);
-        let sums: Sums = INTERACTIVE_TIME
-            .media()
-            .map(|media| (media, sum(media)))
-            .collect();
+        let sums: Sums = used.media().map(|media| (media, sum(media))).collect();
         if told.today().days_since(date) >= 2 {
-            self.finals.insert((app, date), sums.clone());
+            self.finals.insert((item, app, date), sums.clone());
         }
         sums
     }
 
-    /// What is credited of an app while the exporter has the upstream's last word on every date that it can ask for; `None`
+    /// What is credited while the exporter has the upstream's last word on every date that it can ask for; `None`
     /// while it has not. Only its own state tells: an answer may have been on its way when it was killed, or lacked rows.
-    fn credited_when_all_is_known(&mut self, app: App, told: Told<'_>) -> Option<Sums> {
-        let kept = Kept::read(app, told.state);
+    fn credited_when_all_is_known(&mut self, used: Used, told: Told<'_>) -> Option<Sums> {
+        let kept = Kept::read(used, told.state);
         let mut dates = (0..DATES).map(|days| told.today().minus_days(days));
         let all = dates.all(|date| {
-            let shown = self.shown_on(app, date, told);
+            let shown = self.shown_on(used, date, told);
             let same = |day: &Day| {
                 let sum = |media| day.sum_ms(media) as f64 / 1000.0;
                 shown.iter().all(|(&media, &shown)| sum(media) == shown)
@@ -158,7 +187,7 @@ impl Witness {
     }
 }
 
-/// What the exporter keeps of an app.
+/// What the exporter keeps of an item and app.
 struct Kept {
     /// The dates that it has an answer for.
     days: HashMap<String, Day>,
@@ -166,27 +195,28 @@ struct Kept {
 }
 
 impl Kept {
-    fn read(app: App, state: &Path) -> Self {
+    fn read(used: Used, state: &Path) -> Self {
         let mut state =
             Connection::open_with_flags(state, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("opens");
         // Both as they are at one instant.
         let state = state.transaction().expect("readable");
-        let of_app = |query: &str, row: &mut dyn FnMut(&rusqlite::Row<'_>)| {
+        let of_used = |query: &str, row: &mut dyn FnMut(&rusqlite::Row<'_>)| {
             let mut statement = state.prepare(query).expect("these are its tables");
-            let mut rows = statement.query([app.to_string()]).expect("readable");
+            let mut rows = statement
+                .query([used.app.to_string(), used.item.name.to_owned()])
+                .expect("readable");
             while let Some(found) = rows.next().expect("readable") {
                 row(found);
             }
         };
         let (mut days, mut credited) = (HashMap::new(), Sums::new());
-        let query = "SELECT date, buckets FROM day JOIN target ON target = id WHERE app = ?1 AND asked_at IS NOT NULL";
-        of_app(query, &mut |row| {
+        let query = "SELECT date, buckets FROM day JOIN target ON target = id WHERE app = ?1 AND item = ?2 AND asked_at IS NOT NULL";
+        of_used(query, &mut |row| {
             let (date, bytes) = (row.get_unwrap(0), row.get_unwrap::<_, Vec<u8>>(1));
             days.insert(date, codec::decode(&bytes, None).expect("a day"));
         });
-        let query =
-            "SELECT media, credited_ms FROM series JOIN target ON target = id WHERE app = ?1";
-        of_app(query, &mut |row| {
+        let query = "SELECT media, credited_ms FROM series JOIN target ON target = id WHERE app = ?1 AND item = ?2";
+        of_used(query, &mut |row| {
             let media = row.get_unwrap::<_, String>(0).parse().expect("a media");
             credited.insert(media, row.get_unwrap::<_, i64>(1) as f64 / 1000.0);
         });
@@ -194,24 +224,23 @@ impl Kept {
     }
 }
 
-fn credited(app: App, scrape: &Scrape) -> Sums {
+fn credited(used: Used, scrape: &Scrape) -> Sums {
     let of = |media| {
-        let counter = sample(scrape, "trtc_usage_seconds_total", app, media, "")?;
-        let ahead = sample(scrape, "trtc_usage_overcounted_seconds", app, media, "")?;
+        let counter = sample(scrape, "trtc_usage_seconds_total", used, media)?;
+        let ahead = sample(scrape, "trtc_usage_overcounted_seconds", used, media)?;
         Some((media, counter - ahead))
     };
-    INTERACTIVE_TIME.media().filter_map(of).collect()
+    used.media().filter_map(of).collect()
 }
 
-fn sample(scrape: &Scrape, name: &str, app: App, media: Media, more: &str) -> Option<f64> {
+fn sample(scrape: &Scrape, name: &str, used: Used, media: Media) -> Option<f64> {
     let wanted = [
-        format!("sdk_app_id=\"{app}\""),
+        format!("sdk_app_id=\"{}\"", used.app),
+        format!("item=\"{}\"", used.item.name),
         format!("media=\"{media}\""),
     ];
     scrape
         .samples(name)
-        .find(|(labels, _)| {
-            labels.contains(more) && wanted.iter().all(|label| labels.contains(label))
-        })
+        .find(|(labels, _)| wanted.iter().all(|label| labels.contains(label)))
         .map(|(_, value)| value)
 }

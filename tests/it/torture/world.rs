@@ -10,10 +10,12 @@ use trtc_exporter::clock::{Clock, ScriptedClock, SystemClock};
 use trtc_exporter::simulator::{
     Credential, Handle, Model, Options, Publication, Quirks, SECRET_ID, SECRET_KEY, Simulator,
 };
+use trtc_exporter::tencent::Item;
+use trtc_exporter::tencent::action::{INTERACTIVE, INTERACTIVE_TIME, TRTC_USAGE};
 use trtc_exporter::usage::{App, Date};
 
 use super::dice::Dice;
-use super::witness::{Told, Witness};
+use super::witness::{Told, Used, Witness};
 use crate::exporter::{Exporter, Scrape, flag};
 use crate::upstream::Home;
 
@@ -23,7 +25,7 @@ pub(super) const APPS: [u64; 4] = [1_400_000_001, 1_400_000_002, 1_400_000_003, 
 /// What a debug build of the program may take with so few apps.
 const MEMORY: f64 = 64.0 * 1024.0 * 1024.0;
 
-/// 36 days of five targets are less than a megabyte; SQLite's log may be four.
+/// 36 days of ten targets are less than two megabytes; SQLite's log may be four.
 const STATE_BYTES: u64 = 8 << 20;
 
 pub(super) struct World {
@@ -37,6 +39,10 @@ pub(super) struct World {
     /// Seconds by which the exporter's wall clock is wrong.
     wrong: i64,
     apps: BTreeSet<u64>,
+    /// What is asked for beside interactive usage.
+    other: &'static Item,
+    /// The action of interactive usage.
+    action: &'static str,
     /// How often the keys have been changed.
     keys: u64,
     /// What was done and when, for whoever must find out why it fails.
@@ -72,6 +78,8 @@ impl World {
             requests_per_second: Some(400),
             ..Options::default()
         };
+        let others = ["recording_multi", "mix_transcoding", "recording"];
+        let others = others.map(|name| Item::by_name(name).expect("there is one"));
         let mut world = Self {
             witness: Witness::new(begin.minus_days(31)),
             upstream: Simulator::start(listener, options, Arc::clone(&clock) as Arc<dyn Clock>)
@@ -82,6 +90,8 @@ impl World {
             ahead: ahead.cast_unsigned(),
             wrong: 0,
             apps: APPS[..dice.among(1, 3) as usize].iter().copied().collect(),
+            other: dice.pick(&others),
+            action: "auto",
             keys: 0,
             diary: Vec::new(),
         };
@@ -155,8 +165,12 @@ impl World {
 
     fn configure(&self) {
         let apps: Vec<u64> = self.apps.iter().copied().collect();
-        let items = "items:\n  - { name: interactive, action: DescribeTrtcInteractiveTime, requests_per_second: 300 }";
-        self.home.configure(&self.upstream, &apps, items);
+        let items = format!(
+            "items:\n  - {{ name: interactive, action: {}, requests_per_second: 300 }}\n  \
+             - {{ name: {}, requests_per_second: 300 }}",
+            self.action, self.other.name
+        );
+        self.home.configure(&self.upstream, &apps, &items);
     }
 
     /// Adds an app to the configuration, or takes one out unless it is the last.
@@ -175,6 +189,22 @@ impl World {
                 self.apps.contains(&app),
                 "a reload has shown what it did"
             );
+        }
+    }
+
+    /// The upstream no longer offers the action that interactive usage began with.
+    pub(super) fn retire_an_action(&mut self) {
+        self.note("retire");
+        self.upstream.retire(INTERACTIVE_TIME.name, "ActionOffline");
+    }
+
+    /// Its successor is written down, which also lifts the limit that is documented of it.
+    pub(super) async fn settle_on_successor(&mut self) {
+        self.action = TRTC_USAGE.name;
+        self.configure();
+        self.note("successor");
+        if self.exporter.is_some() {
+            self.reload("Configuration reloaded").await;
         }
     }
 
@@ -252,12 +282,14 @@ impl World {
             for _ in 0..10 {
                 let scrape = self.look().await;
                 let apps = self.apps.iter().copied().map(App::Id).chain([App::Total]);
+                let items = [&INTERACTIVE, self.other];
+                let all = apps.flat_map(|app| items.map(|item| Used { item, app }));
                 let told = Told {
                     upstream: &self.upstream,
                     state: &state,
                     now: self.now(),
                 };
-                last = self.witness.disagreement(apps, told, &scrape);
+                last = self.witness.disagreement(all, told, &scrape);
                 if last.is_none() {
                     return self.note("agreed");
                 }
