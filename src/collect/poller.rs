@@ -38,7 +38,7 @@ use crate::usage::{ANSWERED_DATES, Answer, Date};
 /// The loop turns at least this often, to be seen alive and to notice a new date or a clock that was set.
 const TURN: Duration = Duration::from_secs(5);
 
-/// Figures of whole accounts are made anew so often, after an answer.
+/// Figures of whole accounts are made anew once in a poll interval, or so often if that is longer.
 const FIGURES: Duration = Duration::from_secs(60);
 
 /// What the loop can be told.
@@ -449,7 +449,7 @@ impl Poller {
         if now < self.figures_at || self.unpolled > 0 {
             return;
         }
-        self.figures_at = now + FIGURES;
+        self.figures_at = now + self.config.poll_interval.min(FIGURES);
         let store = Arc::clone(&self.tools.store);
         let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
         let made = self

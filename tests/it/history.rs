@@ -338,6 +338,7 @@ fn answered(upstream: &Handle, since: u64) -> BTreeMap<(App, Date), u32> {
     for entry in upstream.requests().into_iter().skip(since as usize) {
         if let (trtc_exporter::simulator::Outcome::Answered(_), Some(query)) =
             (entry.outcome, entry.query)
+            && query.is_one_date()
         {
             *answered.entry((query.app, query.start)).or_default() += 1;
         }

@@ -143,7 +143,7 @@ impl Past {
         let answered = requests.filter(|entry| matches!(entry.outcome, Outcome::Answered(_)));
         let queries = answered.filter_map(|entry| entry.query);
         let dates = queries
-            .filter(|query| query.app == app)
+            .filter(|query| query.app == app && query.is_one_date())
             .map(|query| query.start);
         dates.collect::<BTreeSet<Date>>().len()
     }
