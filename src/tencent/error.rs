@@ -175,11 +175,17 @@ impl CallError {
         matches!(self, Self::Upstream { code, .. } if codes::DOUBTED_KEYS.contains(&code.as_str()))
     }
 
-    /// What a body that holds no answer of `action` means, cleaned for everybody's eyes; `skew` is what it tells of the
-    /// clocks.
+    /// The same error, for an action that has this successor.
+    pub(super) fn with_successor(mut self, of: Option<&'static Action>) -> Self {
+        if let Self::Upstream { successor, .. } = &mut self {
+            *successor = of;
+        }
+        self
+    }
+
+    /// What a body that holds no answer means, cleaned for everybody's eyes; `skew` is what it tells of the clocks.
     pub(super) fn from_wire(
         error: WireError,
-        action: &Action,
         body: &[u8],
         credentials: &Credentials,
         skew: Option<Skew>,
@@ -195,7 +201,7 @@ impl CallError {
                 message: clean(&message),
                 request_id: request_id.map_or_else(|| "-".to_owned(), |id| clean(&id)),
                 skew,
-                successor: action.successor,
+                successor: None,
             },
             WireError::Malformed(reason) => Self::Malformed {
                 reason: clean(&reason),

@@ -1,31 +1,24 @@
 //! Puts one question on the wire and brings back its answer. One call is one attempt, signed when it is made: when to ask
 //! again is the schedule's business.
 
+mod exchange;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use reqwest::{Request, StatusCode};
-
 use super::action::{SERVICE, VERSION};
-use super::clean::{clean, excerpt};
+use super::clean::clean;
 use super::credentials::{Credentials, Provider};
 use super::error::CallError;
 use super::gateway::{Call, Gateway, Service};
 pub use super::http::BuildError;
-use super::http::{date, in_full, read};
 use super::skew::{Recent, Skew};
-use super::wire::{self, Query, Reply, WireError};
+use super::wire::{self, AppsPage, Query, Reply};
 use crate::clock::{Clock, Moment};
 use crate::tencent::Upstream;
 use crate::trust::SystemRoots;
 use crate::usage::Answer;
-
-/// A day of one app is 40 kB.
-const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
-
-/// As much of a failed answer as is looked at for an error of the upstream.
-const MAX_FAILED_BODY_BYTES: usize = 64 * 1024;
 
 /// Connecting either works soon or not at all.
 const MAX_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -99,57 +92,70 @@ impl Client {
             }
             Err(error) => Err(error.clone().into()),
         };
+        let outcome = outcome.map_err(|error| error.with_successor(query.action.successor));
         self.log(query, started, &outcome);
         match (outcome, credentials) {
             (Ok(reply), _) => Ok(reply.answer),
-            (Err(error), Ok(credentials))
-                if error.doubts_keys() && self.credentials.renew(&credentials, limit).await =>
-            {
-                Err(CallError::Renewed(Box::new(error)))
-            }
-            (Err(error), _) => Err(error),
+            (Err(error), Ok(credentials)) => Err(self.or_renewed(error, &credentials, limit).await),
+            (Err(error), Err(_)) => Err(error),
         }
     }
 
+    /// Asks once for the account's apps from `offset` on.
+    ///
+    /// # Errors
+    /// Says why there is no answer; nothing in it is secret or forged.
+    pub async fn apps(&self, offset: u64) -> Result<AppsPage, CallError> {
+        let limit = self.request_timeout;
+        let credentials = self.credentials.current(limit).await?;
+        let started = self.clock.now();
+        let outcome = tokio::time::timeout(limit, self.list_apps(offset, started, &credentials))
+            .await
+            .unwrap_or(Err(CallError::Timeout(limit)));
+        match outcome {
+            Ok(page) => Ok(page),
+            Err(error) => Err(self.or_renewed(error, &credentials, limit).await),
+        }
+    }
+
+    async fn list_apps(
+        &self,
+        offset: u64,
+        sent: Moment,
+        credentials: &Credentials,
+    ) -> Result<AppsPage, CallError> {
+        let call = Call {
+            action: wire::LIST_APPS,
+            body: wire::apps_request_body(offset),
+            timestamp: sent.utc.timestamp(),
+            signer: Some(credentials),
+        };
+        let body = self.exchange(call, sent, credentials).await?;
+        let page = wire::parse_apps(&body.bytes);
+        let page = page.map_err(|error| self.refused(error, &body, credentials))?;
+        self.believe(body.skew, page.request_id.as_deref());
+        Ok(page)
+    }
+
+    /// The timestamp is this machine's even when its clock is known to be wrong. Signing with the upstream's time would
+    /// get answers, but the dates that are asked for, and when a day is settled and final, would still follow the wrong
+    /// clock. So a wrong clock is told and not worked around.
     async fn attempt(
         &self,
         query: &Query,
         sent: Moment,
         credentials: &Credentials,
     ) -> Result<Reply, CallError> {
-        let request = self.request(query, credentials, sent.utc.timestamp())?;
-        let failed = |error| self.transport(error, credentials);
-        let mut response = self.gateway.send(request).await.map_err(failed)?;
-        let received = self.clock.now();
-        let skew = date(&response).map(|date| Skew::told_by(date, sent, received));
-        let refused = |error: WireError, body: &[u8]| {
-            let skew = self.believe(skew, error.request_id());
-            CallError::from_wire(error, query.action, body, credentials, skew)
+        let call = Call {
+            action: query.action.name,
+            body: wire::request_body(query),
+            timestamp: sent.utc.timestamp(),
+            signer: Some(credentials),
         };
-
-        let mut body = Vec::new();
-        let status = response.status();
-        if status != StatusCode::OK {
-            // An error that a gateway sends may end anyhow: what came of it is all there is to say.
-            drop(read(&mut response, &mut body, MAX_FAILED_BODY_BYTES).await);
-            return Err(match wire::refusal(&body) {
-                Some(refusal) => refused(refusal, &body),
-                None => CallError::Status {
-                    status: status.as_u16(),
-                    body: excerpt(&body, Some(credentials)),
-                },
-            });
-        }
-        if !read(&mut response, &mut body, MAX_BODY_BYTES)
-            .await
-            .map_err(failed)?
-        {
-            return Err(CallError::TooLarge {
-                limit: MAX_BODY_BYTES,
-            });
-        }
-        let mut reply = wire::parse(query, &body).map_err(|error| refused(error, &body))?;
-        self.believe(skew, reply.request_id.as_deref());
+        let body = self.exchange(call, sent, credentials).await?;
+        let reply = wire::parse(query, &body.bytes);
+        let mut reply = reply.map_err(|error| self.refused(error, &body, credentials))?;
+        self.believe(body.skew, reply.request_id.as_deref());
         for text in [&mut reply.request_id, &mut reply.deprecated]
             .into_iter()
             .flatten()
@@ -159,38 +165,18 @@ impl Client {
         Ok(reply)
     }
 
-    /// Takes in what an answer tells of the clocks, if it comes from the API itself, which gives each of its answers a
-    /// RequestId, refusals too. The clocks of captive portals and gateways on the way are nobody's business.
-    fn believe(&self, skew: Option<Skew>, request_id: Option<&str>) -> Option<Skew> {
-        let skew = skew.filter(|_| request_id.is_some())?;
-        self.skews().add(skew);
-        Some(skew)
-    }
-
-    /// The signed request.
-    ///
-    /// The timestamp is this machine's even when its clock is known to be wrong. Signing with the upstream's time would
-    /// get answers, but the dates that are asked for, and when a day is settled and final, would still follow the wrong
-    /// clock. So a wrong clock is told and not worked around.
-    fn request(
+    /// Why there is no answer, after temporary keys that may be to blame were renewed.
+    async fn or_renewed(
         &self,
-        query: &Query,
+        error: CallError,
         credentials: &Credentials,
-        timestamp: i64,
-    ) -> Result<Request, CallError> {
-        self.gateway.request(Call {
-            action: query.action.name,
-            body: wire::request_body(query),
-            timestamp,
-            signer: Some(credentials),
-        })
-    }
-
-    fn transport(&self, error: reqwest::Error, credentials: &Credentials) -> CallError {
-        if error.is_connect() && error.is_timeout() {
-            return CallError::Timeout(self.connect_timeout);
+        patience: Duration,
+    ) -> CallError {
+        if error.doubts_keys() && self.credentials.renew(credentials, patience).await {
+            CallError::Renewed(Box::new(error))
+        } else {
+            error
         }
-        CallError::Transport(clean(&in_full(&error.without_url()), Some(credentials)))
     }
 
     fn log(&self, query: &Query, started: Moment, outcome: &Result<Reply, CallError>) {

@@ -14,6 +14,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpSocket};
 
+use super::exchange::MAX_BODY_BYTES;
 use super::*;
 use crate::secret::Secret;
 use crate::simulator::{Options, SECRET_ID, SECRET_KEY, Simulator};

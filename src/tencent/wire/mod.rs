@@ -4,6 +4,7 @@
 //! Leniency ends where a number could be believed wrongly: what is odd in form is read, what is odd in value costs its
 //! row, and what is not an answer at all is malformed.
 
+mod apps;
 mod columns;
 mod envelope;
 mod json;
@@ -16,6 +17,9 @@ mod rows;
 
 use serde::Deserialize;
 
+pub use self::apps::{
+    APPS_PER_PAGE, AppsPage, LIST_APPS, ListedApp, apps_request_body, parse_apps,
+};
 use self::reading::{AtOnce, OneByOne, Reading};
 use super::action::{Action, Parameter, Shape};
 use crate::usage::{Answer, App, Date, Rejected};
