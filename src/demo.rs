@@ -151,6 +151,7 @@ fn config(upstream: &Handle, requests_per_second: f64) -> Config {
             ..Item::of(&INTERACTIVE)
         }],
         apps: DEMO_APPS.iter().map(app).collect(),
+        found: None,
         total: true,
         billing: None,
     };

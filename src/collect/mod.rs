@@ -8,6 +8,7 @@ mod asked;
 mod batch;
 mod clock_watch;
 mod credentials_watch;
+mod discovery;
 mod failure;
 mod figures;
 mod jitter;

@@ -3,6 +3,7 @@
 //! Requests run as tasks of their own, as many at once as the rate limit has permits. What comes back within a moment is
 //! saved in one transaction and published together. The loop never waits for the upstream.
 
+mod discover;
 mod reload;
 mod succession;
 
@@ -32,6 +33,7 @@ use crate::metrics::{Board, Exposition, Telemetry};
 use crate::status::Snapshot;
 use crate::store::{Poll, Reconciled, Saved, Store};
 use crate::tencent::CallError;
+use crate::tencent::wire::ListedApp;
 use crate::trust::SystemRoots;
 use crate::usage::{ANSWERED_DATES, Answer, Date};
 
@@ -90,6 +92,7 @@ pub struct Poller {
     today: Date,
     requests: JoinSet<Result<Answer, CallError>>,
     in_flight: HashMap<Id, Ticket>,
+    listings: JoinSet<Result<Vec<ListedApp>, CallError>>,
     returned: Batch<(Returned, Result<Poll, Failure>)>,
     /// Targets of which no poll has ended yet.
     unpolled: usize,
@@ -147,6 +150,7 @@ impl Poller {
             today,
             requests: JoinSet::new(),
             in_flight: HashMap::new(),
+            listings: JoinSet::new(),
             returned: Batch::new(),
             unpolled: 0,
             figures_at: Duration::ZERO,
@@ -169,7 +173,7 @@ impl Poller {
             for account in &mut self.accounts {
                 account.watch_credentials(now);
             }
-            let mut wake = self.send_due(now);
+            let mut wake = self.send_due(now).min(self.send_listings(now));
             if let Some(due_at) = self.returned.due_at() {
                 if due_at <= now.mono {
                     self.take_in().await;
@@ -183,11 +187,13 @@ impl Poller {
                 () = stop.cancelled() => break,
                 Some(command) = commands.recv() => self.obey(command, now).await,
                 Some(joined) = self.requests.join_next_with_id() => self.note_returned(joined),
+                Some(listed) = self.listings.join_next_with_id() => self.take_in_listed(listed).await,
                 () = self.tools.clock.sleep(sleep) => {}
             }
         }
         self.take_in().await;
         self.requests.shutdown().await;
+        self.listings.shutdown().await;
     }
 
     /// Whoever commanded may be gone by now; a reload counts all the same.
@@ -437,8 +443,9 @@ impl Poller {
     }
 
     /// The program is ready when a poll of every target has ended, well or badly, and shows; with none to poll, at once.
+    /// Which targets there are has to be known before.
     fn note_ready(&self) {
-        if self.unpolled == 0 {
+        if self.unpolled == 0 && self.has_asked_for_lists() {
             self.tools.health.set_ready();
         }
     }

@@ -6,16 +6,20 @@ use std::time::Duration;
 
 use super::clock_watch::ClockWatch;
 use super::credentials_watch::CredentialsWatch;
+use super::discovery::Discovery;
 use super::failure::Failure;
 use super::lane::{Attempt, Lane};
 use super::quota::Quota;
 use super::schedule::{Before, Pace};
 use crate::clock::{Clock, Moment};
 use crate::config::{self, Account, Config};
-use crate::metrics::{ActionTelemetry, ItemTelemetry, SourceTelemetry, TargetInfo, Telemetry};
+use crate::metrics::{
+    AccountTelemetry, ActionTelemetry, ItemTelemetry, SourceTelemetry, TargetInfo, Telemetry,
+};
 use crate::status::{self, Failing, MediaStatus, TargetStatus};
 use crate::store::{SaveError, Store};
 use crate::tencent::client::{BuildError, Client};
+use crate::tencent::wire::LIST_APPS;
 use crate::tencent::{Action, CallError, Parameter, Query};
 use crate::trust::SystemRoots;
 use crate::usage::{App, Date, Standing, Target, TimeKey, Unit};
@@ -47,9 +51,12 @@ pub enum SetUpError {
 
 /// An account at work.
 pub(super) struct AccountWork {
+    /// As it is configured, and with the apps that were found.
     pub(super) account: Account,
     pub(super) client: Arc<Client>,
     pub(super) lanes: Vec<LaneWork>,
+    /// Where its apps are found rather than listed.
+    pub(super) discovery: Option<Discovery>,
     clock_watch: ClockWatch,
     credentials_watch: CredentialsWatch,
 }
@@ -98,7 +105,7 @@ pub(super) struct Workshop<'a> {
     pub(super) roots: &'a SystemRoots,
     pub(super) seed: u64,
     /// How many lanes there have been.
-    pub(super) lanes: &'a mut u64,
+    pub(super) lane_count: &'a mut u64,
 }
 
 impl Workshop<'_> {
@@ -109,10 +116,7 @@ impl Workshop<'_> {
             account: Arc::clone(&account.name),
             source,
         })?;
-        let lanes = self.lanes(account).map_err(|source| SetUpError::State {
-            account: Arc::clone(&account.name),
-            source,
-        })?;
+        let lanes = self.lanes(account)?;
         let (name, telemetry) = (&account.name, self.telemetry.account(&account.name));
         let credentials_watch = CredentialsWatch::new(
             Arc::clone(name),
@@ -123,13 +127,14 @@ impl Workshop<'_> {
             account: account.clone(),
             client: Arc::new(client),
             lanes,
+            discovery: self.discovery(account, &telemetry),
             clock_watch: ClockWatch::new(Arc::clone(name), telemetry),
             credentials_watch,
         })
     }
 
     /// One lane for each action: what is billed apart may be reported by the same one, within the same rate limit.
-    fn lanes(&mut self, account: &Account) -> Result<Vec<LaneWork>, SaveError> {
+    fn lanes_by_action(&mut self, account: &Account) -> Result<Vec<LaneWork>, SaveError> {
         let mut by_action: Vec<(&'static Action, Vec<&config::Item>)> = Vec::new();
         for item in &account.items {
             let gone_over_to = self.store.gone_over_to(&account.name, item.kind.name)?;
@@ -143,6 +148,29 @@ impl Workshop<'_> {
             .into_iter()
             .map(|(action, items)| self.lane(account, action, &items))
             .collect()
+    }
+
+    /// Sets the lanes of an account to work.
+    pub(super) fn lanes(&mut self, account: &Account) -> Result<Vec<LaneWork>, SetUpError> {
+        self.lanes_by_action(account)
+            .map_err(|source| SetUpError::State {
+                account: Arc::clone(&account.name),
+                source,
+            })
+    }
+
+    fn discovery(&self, account: &Account, telemetry: &Arc<AccountTelemetry>) -> Option<Discovery> {
+        let Some(shard) = account.found else {
+            telemetry.apps_are_configured();
+            return None;
+        };
+        Some(Discovery::new(
+            Arc::clone(&account.name),
+            shard,
+            account.apps.clone(),
+            Arc::clone(telemetry),
+            self.telemetry.action(&account.name, LIST_APPS),
+        ))
     }
 
     fn lane(
@@ -165,9 +193,9 @@ impl Workshop<'_> {
             background_gap: Duration::from_secs_f64(2.0 / requests_per_second),
             seed: self.seed,
         };
-        *self.lanes += 1;
+        *self.lane_count += 1;
         Ok(LaneWork {
-            id: LaneId(*self.lanes),
+            id: LaneId(*self.lane_count),
             action,
             lane: Lane::new(pace, Quota::new(requests_per_second), before, now),
             targets,
@@ -253,15 +281,29 @@ impl AccountWork {
             self.lanes
                 .iter_mut()
                 .for_each(|lane| lane.lane.try_again(now));
+            if let Some(discovery) = &mut self.discovery {
+                discovery.try_again();
+            }
         }
+    }
+
+    /// Goes on with other apps.
+    pub(super) fn go_on_with(&mut self, account: Account, lanes: Vec<LaneWork>) {
+        self.account = account;
+        let before = std::mem::replace(&mut self.lanes, lanes);
+        self.resume_lanes(before);
     }
 
     /// Goes on where the same account stood before a reload: the upstream does not forget what it was sent, and a
     /// target that stays has not stopped being up.
     pub(super) fn resume(&mut self, before: Self) {
         self.clock_watch.resume(&before.clock_watch);
+        self.resume_lanes(before.lanes);
+    }
+
+    fn resume_lanes(&mut self, before: Vec<LaneWork>) {
         let mut stood = HashMap::new();
-        for old in before.lanes {
+        for old in before {
             stood.extend(
                 old.targets
                     .into_iter()

@@ -55,6 +55,7 @@ impl Config {
                 },
                 items: items(),
                 apps,
+                found: None,
                 total: true,
                 billing: None,
             }],

@@ -42,8 +42,10 @@ pub struct Account {
     pub upstream: Upstream,
     /// What is asked for; at least one, each once.
     pub items: Vec<Item>,
-    /// Whose usage; may be empty when `total` is set.
+    /// Whose usage; may be empty when `total` is set, or apps are found.
     pub apps: Vec<AppConfig>,
+    /// The part of the upstream's own list of apps that is polled too; `None`: that list is nobody's business.
+    pub found: Option<Shard>,
     /// Whether the account's sum is asked for too.
     pub total: bool,
     /// By what its usage is billed, when that is told.

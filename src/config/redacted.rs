@@ -68,8 +68,10 @@ fn write_account(yaml: &mut String, account: &Account) -> std::fmt::Result {
             writeln!(yaml, "        requests_per_second: {limit}")?;
         }
     }
-    if !account.apps.is_empty() {
-        writeln!(yaml, "    apps:")?;
+    match (&account.found, &account.apps[..]) {
+        (Some(_), []) => {}
+        (None, []) => writeln!(yaml, "    apps: []")?,
+        _ => writeln!(yaml, "    apps:")?,
     }
     for app in &account.apps {
         writeln!(yaml, "      - sdk_app_id: {}", app.sdk_app_id)?;

@@ -87,7 +87,8 @@ impl Shard {
         account
             .apps
             .retain(|app| self.has(name, App::Id(app.sdk_app_id)));
-        if account.apps.is_empty() && !account.total {
+        account.found = account.found.map(|_| self);
+        if account.apps.is_empty() && account.found.is_none() && !account.total {
             return None;
         }
         for item in &mut account.items {
@@ -100,7 +101,8 @@ impl Shard {
         Some(account)
     }
 
-    fn has(self, account: &str, app: App) -> bool {
+    /// Whether it runs this app of this account.
+    pub fn has(self, account: &str, app: App) -> bool {
         jump(key(account, app), self.count) == self.index
     }
 
@@ -246,6 +248,20 @@ mod tests {
         let parts = shards(2).map(|shard| shard.part_of(loaded(&["main"], 0, 20.0)).config);
         let accounts: Vec<usize> = parts.map(|config| config.accounts.len()).collect();
         assert_eq!(accounts, [1, 0], "the total alone, in the first of two");
+    }
+
+    #[test]
+    fn every_shard_looks_for_apps_of_its_own() {
+        let mut whole = loaded(&["main"], 0, 20.0);
+        whole.config.accounts[0].found = Some(Shard::WHOLE);
+        let whole = whole.config;
+        let of_shard = |shard: Shard| {
+            let config = whole.clone();
+            let warnings = Vec::new();
+            shard.part_of(Loaded { config, warnings }).config.accounts[0].found
+        };
+        let found: Vec<_> = shards(3).map(of_shard).collect();
+        assert_eq!(found, shards(3).map(Some).collect::<Vec<_>>());
     }
 
     #[test]

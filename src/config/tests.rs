@@ -60,6 +60,7 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(account.upstream.credentials, CredentialSource::Chain);
     assert_eq!(account.items, [Item::of(&INTERACTIVE)]);
     assert!(account.apps.is_empty() && account.total);
+    assert_eq!(account.found, Some(Shard::WHOLE));
 }
 
 #[test]
@@ -265,6 +266,20 @@ fn the_redacted_configuration_is_the_configuration_without_its_secrets() {
         config.accounts.iter_mut().for_each(forget_secrets);
         assert_eq!(read, config, "{yaml}");
     }
+}
+
+#[test]
+fn an_empty_list_of_apps_is_not_none() {
+    let config = |apps: &str| {
+        let text = format!("accounts: [{{name: a{apps}}}]");
+        parse(&text, Path::new("x.yml")).expect("good").config
+    };
+    let (left_out, empty) = (config(""), config(", apps: []"));
+    assert_eq!(left_out.accounts[0].found, Some(Shard::WHOLE));
+    assert_eq!(empty.accounts[0].found, None);
+    assert!(!redacted_yaml(&left_out).contains("apps:"));
+    assert!(redacted_yaml(&empty).contains("    apps: []\n"));
+    assert!(config(", total: false").accounts[0].found.is_some());
 }
 
 #[test]

@@ -31,6 +31,8 @@ pub struct AccountTelemetry {
     credentials: GaugeVec,
     credentials_expiry: OnceKnown,
     refresh_failures: IntCounter,
+    found_apps: OnceKnown,
+    listed_at: OnceKnown,
 }
 
 impl AccountTelemetry {
@@ -51,6 +53,23 @@ impl AccountTelemetry {
             Some(unix) => self.credentials_expiry.set(unix),
             None => self.credentials_expiry.unset(),
         }
+    }
+
+    /// So many of its apps are known by the upstream's list.
+    pub fn apps_found(&self, apps: usize) {
+        self.found_apps.set(apps as f64);
+        self.listed_at.show();
+    }
+
+    /// The upstream has listed them at `unix` seconds.
+    pub fn apps_listed(&self, unix: f64) {
+        self.listed_at.set(unix);
+    }
+
+    /// The upstream's list is nobody's business.
+    pub fn apps_are_configured(&self) {
+        self.found_apps.unset();
+        self.listed_at.unset();
     }
 
     /// So often more temporary keys could not be had.
@@ -83,6 +102,14 @@ impl Scoped for AccountTelemetry {
                 "trtc_credentials_refresh_failures_total",
                 "Attempts to get temporary keys that brought none.",
             ),
+            found_apps: scope.gauge_once_known(
+                "trtc_discovered_apps",
+                "Apps that are polled because the upstream lists them. Absent where they are configured.",
+            ),
+            listed_at: scope.gauge_once_known(
+                "trtc_discovery_last_success_timestamp_seconds",
+                "When the upstream last listed the account's apps; 0 while it has not. Absent where they are configured.",
+            ),
         }
     }
 }
@@ -98,6 +125,11 @@ impl OnceKnown {
 
     fn unset(&self) {
         self.0.reset();
+    }
+
+    /// From now on it is shown, as 0 before it is set.
+    fn show(&self) {
+        self.0.with_label_values::<&str>(&[]);
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use super::answer::{Answer, Quirks};
 use super::faults::{Fault, Faults, Order};
 use super::issuing::{self, Exchange, METADATA_PATH};
+use super::listing::{self, Part};
 use super::log::{Counts, Entry, Log, Outcome};
 use super::model::Model;
 use super::protocol::{self, Credential, Received};
@@ -119,6 +120,9 @@ impl Simulator {
         let now = self.clock.now();
         let (query, (reply, outcome)) = match Exchange::asked_by(request) {
             Some(exchange) => (None, self.state().exchange(exchange, request, now)),
+            None if request.header("x-tc-action") == Some(listing::ACTION) => {
+                (None, self.state().list(request, now))
+            }
             None => {
                 let verdict = self.state().judge(request, now);
                 // The lock is not held here: requests wait for each other's admission, not for each other's sums.
@@ -194,6 +198,11 @@ impl Simulator {
         self.state().credentials = credentials;
     }
 
+    /// From now on the account has these apps. The total is their sum for all time, so what was shown of it changes too.
+    pub fn set_apps(&self, apps: Vec<u64>) {
+        Arc::make_mut(&mut self.state().model).apps = apps;
+    }
+
     /// From now on none of the temporary keys that were handed out so far is accepted.
     pub fn revoke_temporary(&self) {
         let now = self.clock.now().utc.timestamp();
@@ -254,7 +263,7 @@ impl Simulator {
 
     /// How many requests for `action` are admitted in any one second.
     pub(super) fn limit(&self, action: &Action) -> usize {
-        self.state().limit(action)
+        self.state().limit_of(action.requests_per_second)
     }
 
     pub(super) fn now(&self) -> Moment {
@@ -412,35 +421,80 @@ impl State {
         }
     }
 
-    fn limit(&self, action: &Action) -> usize {
-        let documented = action.requests_per_second as usize;
-        self.limit.map_or(documented, usize::from)
+    /// Answers with a part of the account's apps.
+    fn list(&mut self, request: &Received<'_>, now: Moment) -> (Reply, Outcome) {
+        let chance = self.next_chance();
+        let request_id = request_id(chance);
+        let part = self.admit_to_list(request, now);
+        let (body, rows) = match part {
+            Ok(part) => part.of(&self.model.apps, &request_id),
+            Err(refusal) => {
+                let reply = Reply::Envelope(refusal.body(&request_id));
+                return (reply, Outcome::Refused(refusal.code.into_owned()));
+            }
+        };
+        match self.faults.pick(listing::ACTION, App::Total, chance.of(1)) {
+            None => (Reply::Envelope(body), Outcome::Answered(rows)),
+            Some(fault) => fault.befall(body, &request_id),
+        }
+    }
+
+    fn admit_to_list(&mut self, request: &Received<'_>, now: Moment) -> Result<Part, Refusal> {
+        let (secret_id, _) = self.known(request, now)?;
+        let limit = listing::REQUESTS_PER_SECOND;
+        self.within_limit(request, secret_id, listing::ACTION, limit, now)?;
+        Part::parse(request)
     }
 
     /// Whether the request may go on to its action, and which one that is.
     fn admit(&mut self, request: &Received<'_>, now: Moment) -> Result<&'static Action, Refusal> {
-        let credentials = &self.credentials;
-        let secret_id = protocol::authenticate(request, credentials, now.utc.timestamp())?;
-        let name = protocol::route(request)?;
-        if let Some(code) = self.retired.get(name) {
-            return Err(Refusal::new(
-                code.clone(),
-                format!("The action `{name}` has been retired."),
-            ));
-        }
+        let (secret_id, name) = self.known(request, now)?;
         let action = Action::by_name(name).ok_or_else(|| {
             Refusal::new("InvalidAction", format!("There is no action `{name}`."))
         })?;
-        let limit = self.limit(action);
-        self.quota
-            .admit(secret_id, action.name, limit, now.mono)
-            .map_err(|exceeded| {
-                Refusal::new(
-                    "RequestLimitExceeded",
-                    exceeded.message(request.wants_english()),
-                )
-            })?;
+        let limit = action.requests_per_second;
+        self.within_limit(request, secret_id, action.name, limit, now)?;
         Ok(action)
+    }
+
+    /// Who asks, and for which action; one that has been retired is refused.
+    fn known<'a>(
+        &self,
+        request: &Received<'a>,
+        now: Moment,
+    ) -> Result<(&'a str, &'a str), Refusal> {
+        let credentials = &self.credentials;
+        let secret_id = protocol::authenticate(request, credentials, now.utc.timestamp())?;
+        let name = protocol::route(request)?;
+        match self.retired.get(name) {
+            None => Ok((secret_id, name)),
+            Some(code) => Err(Refusal::new(
+                code.clone(),
+                format!("The action `{name}` has been retired."),
+            )),
+        }
+    }
+
+    fn limit_of(&self, documented: f64) -> usize {
+        self.limit.map_or(documented as usize, usize::from)
+    }
+
+    fn within_limit(
+        &mut self,
+        request: &Received<'_>,
+        secret_id: &str,
+        action: &'static str,
+        documented: f64,
+        now: Moment,
+    ) -> Result<(), Refusal> {
+        let limit = self.limit_of(documented);
+        let admitted = self.quota.admit(secret_id, action, limit, now.mono);
+        admitted.map_err(|exceeded| {
+            Refusal::new(
+                "RequestLimitExceeded",
+                exceeded.message(request.wants_english()),
+            )
+        })
     }
 }
 

@@ -7,6 +7,7 @@
 //!              |    -> query      what is asked
 //!              |    -> faults     what a test has ordered to go wrong
 //!              |    -> issuing    keys for a time, as STS and the metadata server give them
+//!              |    -> listing    which apps there are
 //!              |    -> answer    <- model <- traffic       what was streamed
 //!              |                          <- service       and what was mixed, recorded and relayed of it
 //!              |                          <- publication   and what of it is visible yet
@@ -22,6 +23,7 @@ mod control;
 mod faults;
 mod gateway;
 mod issuing;
+mod listing;
 mod log;
 mod model;
 mod page;

@@ -76,6 +76,7 @@ fn the_core_is_pure() {
         "simulator/issuing.rs",
         "simulator/row.rs",
         "simulator/service.rs",
+        "simulator/listing.rs",
         "simulator/protocol.rs",
         "simulator/quota.rs",
     ];

@@ -8,6 +8,7 @@ mod counting;
 mod credentials;
 mod dashboards;
 mod demo;
+mod discovery;
 mod disk;
 mod docs;
 mod exporter;

@@ -7,6 +7,7 @@ use tracing::warn;
 
 use super::Poller;
 use crate::clock::Moment;
+use crate::collect::discovery::Discovery;
 use crate::collect::work::{AccountWork, SetUpError, TargetWork, Workshop, targets};
 use crate::config::{Account, Config};
 use crate::error::with_causes;
@@ -15,23 +16,10 @@ use crate::usage::Target;
 impl Poller {
     /// Works by `config` from now on. Accounts that it does not change go on undisturbed; an error changes nothing.
     pub(super) fn reload(&mut self, config: Config) -> Result<(), SetUpError> {
-        let same_pace = config.poll_interval == self.config.poll_interval;
-        let before = self.config.accounts.clone();
-        self.work_by(config, |account| !same_pace || !before.contains(account))
-    }
-
-    /// Works by `config`, and sets those accounts to work anew that have `changed`.
-    pub(super) fn work_by(
-        &mut self,
-        config: Config,
-        changed: impl Fn(&Account) -> bool,
-    ) -> Result<(), SetUpError> {
         let now = self.tools.clock.now();
-        let changed: Vec<&Account> = config
-            .accounts
-            .iter()
-            .filter(|account| changed(account))
-            .collect();
+        let same_pace = config.poll_interval == self.config.poll_interval;
+        let changed = |account: &&Account| !same_pace || !self.config.accounts.contains(account);
+        let changed: Vec<&Account> = config.accounts.iter().filter(changed).collect();
         let mut fresh = self.set_up(&config, &changed)?;
 
         let mut before: HashMap<Arc<str>, AccountWork> = self
@@ -55,6 +43,11 @@ impl Poller {
         }
         self.config = config;
         self.figures_at = now.mono;
+        let discoveries = self
+            .accounts
+            .iter_mut()
+            .filter_map(|work| work.discovery.as_mut());
+        discoveries.for_each(Discovery::begin_anew);
         self.draw_board();
         Ok(())
     }
@@ -64,6 +57,25 @@ impl Poller {
         config: &Config,
         accounts: &[&Account],
     ) -> Result<HashMap<Arc<str>, AccountWork>, SetUpError> {
+        let accounts: Vec<Account> = accounts
+            .iter()
+            .map(|account| self.with_found(account))
+            .collect();
+        let accounts: Vec<&Account> = accounts.iter().collect();
+        self.workshop(config, &accounts, |workshop| {
+            let set_up =
+                |account: &&Account| Ok((Arc::clone(&account.name), workshop.set_up(account)?));
+            accounts.iter().map(set_up).collect()
+        })
+    }
+
+    /// Enters the targets of these accounts in the state, and has something of them set to work.
+    pub(super) fn workshop<T>(
+        &mut self,
+        config: &Config,
+        accounts: &[&Account],
+        set_up: impl FnOnce(&mut Workshop<'_>) -> Result<T, SetUpError>,
+    ) -> Result<T, SetUpError> {
         let mut store = self
             .tools
             .store
@@ -82,23 +94,19 @@ impl Poller {
         }
         // Those that were read ahead serve the first time; a reload reads them anew.
         let roots = std::mem::take(&mut self.tools.roots);
-        let mut workshop = Workshop {
+        set_up(&mut Workshop {
             config,
             clock: &self.tools.clock,
             store: &store,
             telemetry: &self.tools.telemetry,
             roots: &roots,
             seed: self.tools.seed,
-            lanes: &mut self.lanes,
-        };
-        accounts
-            .iter()
-            .map(|account| Ok((Arc::clone(&account.name), workshop.set_up(account)?)))
-            .collect()
+            lane_count: &mut self.lanes,
+        })
     }
 
     /// The answers to these no longer matter, but the upstream has been asked.
-    fn abandon_requests(&mut self, account: &mut AccountWork, now: Moment) {
+    pub(super) fn abandon_requests(&mut self, account: &mut AccountWork, now: Moment) {
         for lane in &mut account.lanes {
             for (_, ticket) in self
                 .in_flight
@@ -110,7 +118,7 @@ impl Poller {
     }
 
     /// Shows every target of the configuration, and none other.
-    fn draw_board(&mut self) {
+    pub(super) fn draw_board(&mut self) {
         let mut infos = Vec::new();
         for target in self.accounts.iter_mut().flat_map(AccountWork::targets_mut) {
             target.slot = infos.len();

@@ -36,7 +36,8 @@ impl Poller {
     /// either: it turns out again.
     pub(super) fn go_over(&mut self) {
         let retired: BTreeSet<Retired> = std::mem::take(&mut self.retired).into_iter().collect();
-        let mut accounts = Vec::new();
+        let now = self.tools.clock.now();
+        let mut accounts = BTreeSet::new();
         for Retired {
             account,
             item,
@@ -60,17 +61,12 @@ impl Poller {
                     continue;
                 }
             }
-            accounts.push(account);
+            accounts.insert(account);
         }
-        if accounts.is_empty() {
-            return;
-        }
-        let config = self.config.clone();
-        if let Err(error) = self.work_by(config, |account| accounts.contains(&account.name)) {
-            error!(
-                error = with_causes(&error),
-                "Cannot go over to a successor yet"
-            );
+        for name in accounts {
+            if let Err(error) = self.set_lanes_anew(&name, now) {
+                error!(account = %name, error = with_causes(&error), "Cannot go over to the successor yet");
+            }
         }
     }
 }

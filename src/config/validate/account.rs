@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::yaml::Value;
-use super::super::{Account, AppConfig, defaults};
+use super::super::{Account, AppConfig, Shard, defaults};
 use super::authorities::authorities;
 use super::billing::billing;
 use super::items::items;
@@ -73,16 +73,17 @@ pub(super) fn account<'a>(
     let billing = fields
         .get("billing")
         .and_then(|value| billing(&value, items.as_deref()));
-    let apps = fields
-        .get("apps")
-        .map_or(Some(Vec::new()), |value| apps(&value));
+    let listed = fields.get("apps");
+    let found = listed.is_none().then_some(Shard::WHOLE);
+    let apps = listed.map_or(Some(Vec::new()), |value| apps(&value));
     let total = fields
         .get("total")
         .and_then(|value| value.truth())
         .unwrap_or(true);
-    if !total && apps.as_ref().is_some_and(Vec::is_empty) {
+    if !total && found.is_none() && apps.as_ref().is_some_and(Vec::is_empty) {
         value.problem(
-            "there is nothing to ask for: no app, and `total` is false; list an app or leave `total` out",
+            "there is nothing to ask for: no app, and `total` is false; list an app, or leave `apps` out to have them \
+             found, or `total`",
         );
     }
     Some(Account {
@@ -98,6 +99,7 @@ pub(super) fn account<'a>(
         },
         items: items.unwrap_or_else(defaults::items),
         apps: apps?,
+        found,
         total,
         billing,
     })

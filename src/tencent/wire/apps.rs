@@ -31,6 +31,8 @@ pub struct ListedApp {
 pub struct AppsPage {
     /// How many apps there are altogether.
     pub total: u64,
+    /// How many there are in this part, those included that are left out.
+    pub rows: u64,
     /// Those of this part.
     pub apps: Vec<ListedApp>,
     /// The name of this call, for a support ticket.
@@ -57,6 +59,7 @@ pub fn parse_apps(body: &[u8]) -> Result<AppsPage, WireError> {
     let apps = apps.ok_or_else(|| failed("no list of apps in it".to_owned()))?;
     Ok(AppsPage {
         total: total.and_then(whole).unwrap_or_default(),
+        rows: apps.len() as u64,
         apps: apps.into_iter().filter_map(Info::listed).collect(),
         request_id: response.request_id,
     })
@@ -128,7 +131,8 @@ mod tests {
             app(1_400_000_002, None),
         ];
         assert_eq!(page.apps, expected);
-        assert_eq!((page.total, page.request_id.as_deref()), (5, Some("r")));
+        assert_eq!((page.total, page.rows), (5, 5));
+        assert_eq!(page.request_id.as_deref(), Some("r"));
     }
 
     #[test]
