@@ -39,6 +39,14 @@ pub enum BackfillError {
         /// Why.
         source: BuildError,
     },
+    /// The upstream does not say which apps there are.
+    #[error("account {account}: cannot list its apps; try again, or name them under `apps`")]
+    Listing {
+        /// The account.
+        account: Arc<str>,
+        /// Why.
+        source: Box<CallError>,
+    },
     /// The upstream refuses, or answers not at all.
     #[error(
         "cannot ask for {date} of {target}; what was answered is kept, so the same call goes on from here"

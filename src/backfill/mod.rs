@@ -5,6 +5,7 @@
 //! past by itself is waited for, so that the rate limit is not used twice. What is asked for is kept beside the output until
 //! that is whole, so an interrupted call goes on where it was.
 
+mod apps;
 mod ask;
 mod error;
 mod output;
@@ -72,7 +73,9 @@ pub async fn run(order: Order, clock: Arc<dyn Clock>) -> Result<(), BackfillErro
 }
 
 async fn gather_and_write(order: Order, clock: Arc<dyn Clock>) -> Result<(), BackfillError> {
-    let config = narrowed(load(&order)?, &order)?;
+    let mut config = load(&order)?;
+    apps::find(&mut config, &order.accounts, &clock).await?;
+    let config = narrowed(config, &order)?;
     let output = Output::to(order.output.as_deref())?;
     let mut sources = Sources::open(order.state.as_deref(), output.workshop())?;
     let mut planned = Vec::new();

@@ -170,14 +170,26 @@ impl Discovery {
     }
 }
 
-/// All pages of the list.
+/// All apps that the upstream lists for the account of `client`.
+///
+/// # Errors
+/// When it does not.
+pub(crate) async fn find_apps(
+    client: &Client,
+    clock: &dyn Clock,
+) -> Result<Vec<AppConfig>, CallError> {
+    let listed = list(client, clock, |_, _| {}).await?;
+    Ok(merged(&[], listed.into_iter()))
+}
+
+/// All pages of the list. Each request is counted, with how long it took and how it ended.
 ///
 /// # Errors
 /// When one of them cannot be had.
 pub(super) async fn list(
     client: &Client,
-    requests: &ActionTelemetry,
     clock: &dyn Clock,
+    count: impl Fn(Duration, Result<(), &str>),
 ) -> Result<Vec<ListedApp>, CallError> {
     let (mut apps, mut offset) = (Vec::new(), 0);
     for _ in 0..MAX_PAGES {
@@ -186,8 +198,7 @@ pub(super) async fn list(
         // Without keys to sign with none was sent.
         if !matches!(page, Err(CallError::Credentials(_))) {
             let took = clock.now().mono.saturating_sub(asked);
-            let outcome = page.as_ref().map(|_| ()).map_err(CallError::label);
-            requests.request_ended(took, outcome);
+            count(took, page.as_ref().map(|_| ()).map_err(CallError::label));
         }
         let page = page?;
         offset += page.rows;

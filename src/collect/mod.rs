@@ -20,6 +20,7 @@ mod saving;
 mod schedule;
 mod work;
 
+pub(crate) use discovery::find_apps;
 pub use failure::CODES;
 pub use poller::{Command, Poller, Tools};
 pub(crate) use quota::{Availability, Permit, Quota};

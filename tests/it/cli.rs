@@ -30,7 +30,7 @@ const BAD: &[(&str, u32, &str)] = &[
     ),
     ("accounts:\n  - name: a\n  - name: a\n", 3, "line 2"),
     (
-        "accounts:\n  - name: a\n    total: false\n",
+        "accounts:\n  - name: a\n    apps: []\n    total: false\n",
         2,
         "list an app",
     ),

@@ -5,10 +5,11 @@ use std::ops::RangeFrom;
 use std::sync::Arc;
 use std::time::Duration;
 
-use trtc_exporter::clock::ScriptedClock;
+use trtc_exporter::clock::{Clock, ScriptedClock, SystemClock};
 use trtc_exporter::simulator::{Handle, Model, SECRET_ID};
+use trtc_exporter::usage::Date;
 
-use crate::exporter::{Exporter, Scrape, flag};
+use crate::exporter::{Exporter, Scrape, command, flag, run};
 use crate::upstream::{Home, simulator, simulator_with};
 
 const LIST: &str = "DescribeAppStatList";
@@ -234,4 +235,28 @@ async fn a_long_list_is_read_page_by_page() {
         })
         .await;
     assert_eq!(listings(&upstream), 3);
+}
+
+#[tokio::test]
+async fn the_past_of_apps_that_are_found_is_written_too() {
+    let (home, upstream) = (Home::new(), simulator(Model::default()).await);
+    configure(&home, &upstream, "    total: false\n");
+    let yesterday = Date::of(SystemClock::start().now().utc).pred();
+    let (code, figures, said) = run(command().args([
+        "backfill",
+        "--format=csv",
+        &format!("--start={yesterday}"),
+        &format!("--end={yesterday}"),
+        &flag("--config.file", &home.config()),
+        "--storage.path=",
+    ]))
+    .await;
+    assert_eq!(code, Some(0), "{said}");
+    let apps: BTreeSet<&str> = figures
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split(',').nth(3))
+        .collect();
+    let all = ["1400000001", "1400000002", "1400000003", "1400000099"];
+    assert_eq!(apps, all.into());
 }

@@ -141,7 +141,10 @@ async fn shards_that_there_cannot_be_are_usage_errors() {
 #[tokio::test]
 async fn a_check_warns_of_more_shards_than_the_limit_has_requests() {
     let home = Home::new();
-    home.write("trtc-exporter.yml", "accounts: [{ name: main }]\n");
+    home.write(
+        "trtc-exporter.yml",
+        "accounts: [{ name: main, apps: [] }]\n",
+    );
     let check = [
         flag("--config.file", &home.config()),
         "--config.check".to_owned(),

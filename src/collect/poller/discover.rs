@@ -31,9 +31,12 @@ impl Poller {
                 Some(due) if due <= now.mono => {
                     let client = Arc::clone(&account.client);
                     let (requests, clock) = (discovery.requests(), Arc::clone(&self.tools.clock));
-                    let task = self
-                        .listings
-                        .spawn(async move { list(&client, &requests, &*clock).await });
+                    let task = self.listings.spawn(async move {
+                        list(&client, &*clock, |took, result| {
+                            requests.request_ended(took, result)
+                        })
+                        .await
+                    });
                     discovery.begun(task.id());
                 }
                 Some(due) => wake = wake.min(due),

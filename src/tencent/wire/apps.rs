@@ -10,7 +10,7 @@ use super::number::Number;
 
 /// Its name, as in `X-TC-Action` and the label `action`.
 ///
-/// The console lists apps by it, and policies of CAM name it as an example. For a while in 2024 and 2025 it was in the
+/// The console lists apps by it, and the documentation of CAM policies names it as an example. For a while it was in the
 /// metadata of the official command line, from which its fields are known; the SDKs do not have it.
 pub const LIST_APPS: &str = "DescribeAppStatList";
 
