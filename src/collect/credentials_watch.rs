@@ -33,13 +33,14 @@ impl CredentialsWatch {
     /// Sees to it that they are fresh, and tells how they stand. Whether they have become others since the last look, so
     /// that what failed for good may succeed.
     pub(super) fn look(&mut self, provider: &Provider) -> bool {
-        let generation = provider.refresh();
-        self.tell(provider.standing());
-        let are_others = std::mem::replace(&mut self.generation, generation) != generation;
-        if are_others {
+        self.tell(provider.refresh());
+        let generation = provider.generation();
+        let before = std::mem::replace(&mut self.generation, generation);
+        // The first ones are news to nobody.
+        if before != 0 && before != generation {
             info!(account = %self.account, "Credentials have changed");
         }
-        are_others
+        before != generation
     }
 
     fn tell(&mut self, standing: Standing) {

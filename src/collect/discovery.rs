@@ -8,11 +8,10 @@ use tokio::task::Id;
 use tracing::{info, warn};
 
 use super::failure::Failure;
-use crate::clock::{Clock, Moment};
+use crate::clock::Moment;
 use crate::config::{AppConfig, Shard};
 use crate::metrics::{AccountTelemetry, ActionTelemetry};
 use crate::quote::is_printable;
-use crate::tencent::client::Client;
 use crate::tencent::wire::{LIST_APPS, ListedApp};
 use crate::tencent::{CallError, Class};
 use crate::usage::App;
@@ -21,9 +20,6 @@ use crate::usage::App;
 const INTERVAL: Duration = Duration::from_secs(3600);
 
 const FIRST_BACKOFF: Duration = Duration::from_secs(60);
-
-/// No account has more than a tenth of the apps that these are.
-const MAX_PAGES: usize = 100;
 
 /// Names are label values; longer ones only make every series larger.
 const MAX_NAME: usize = 128;
@@ -170,48 +166,11 @@ impl Discovery {
     }
 }
 
-/// All apps that the upstream lists for the account of `client`.
-///
-/// # Errors
-/// When it does not.
-pub(crate) async fn find_apps(
-    client: &Client,
-    clock: &dyn Clock,
-) -> Result<Vec<AppConfig>, CallError> {
-    let listed = list(client, clock, |_, _| {}).await?;
-    Ok(merged(&[], listed.into_iter()))
-}
-
-/// All pages of the list. Each request is counted, with how long it took and how it ended.
-///
-/// # Errors
-/// When one of them cannot be had.
-pub(super) async fn list(
-    client: &Client,
-    clock: &dyn Clock,
-    count: impl Fn(Duration, Result<(), &str>),
-) -> Result<Vec<ListedApp>, CallError> {
-    let (mut apps, mut offset) = (Vec::new(), 0);
-    for _ in 0..MAX_PAGES {
-        let asked = clock.now().mono;
-        let page = client.apps(offset).await;
-        // Without keys to sign with none was sent.
-        if !matches!(page, Err(CallError::Credentials(_))) {
-            let took = clock.now().mono.saturating_sub(asked);
-            count(took, page.as_ref().map(|_| ()).map_err(CallError::label));
-        }
-        let page = page?;
-        offset += page.rows;
-        apps.extend(page.apps);
-        if page.rows == 0 || offset >= page.total {
-            break;
-        }
-    }
-    Ok(apps)
-}
-
 /// What is known and what is listed: each app once, in a stable order, by the name that was listed last.
-fn merged(known: &[AppConfig], listed: impl Iterator<Item = ListedApp>) -> Vec<AppConfig> {
+pub(super) fn merged(
+    known: &[AppConfig],
+    listed: impl Iterator<Item = ListedApp>,
+) -> Vec<AppConfig> {
     let mut apps = known.to_vec();
     for ListedApp { sdk_app_id, name } in listed {
         let name = name.as_deref().and_then(label);
@@ -250,6 +209,8 @@ fn reason(failure: &Failure) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::collect::CODES;
+    use crate::metrics::{BuildInfo, Telemetry};
 
     fn listed(apps: &[(u64, &str)]) -> Vec<ListedApp> {
         let app = |&(sdk_app_id, name): &(u64, &str)| ListedApp {
@@ -263,6 +224,70 @@ mod tests {
         let name =
             |app: &'_ AppConfig| app.name.as_deref().unwrap_or("-").to_owned().leak() as &str;
         apps.iter().map(|app| (app.sdk_app_id, name(app))).collect()
+    }
+
+    /// Of an account without apps so far.
+    fn discovery() -> Discovery {
+        let build = BuildInfo {
+            version: "0.0.0",
+            revision: "unknown",
+            rustc: "1.95.0",
+        };
+        let telemetry = Telemetry::new(build, CODES);
+        let (account, requests) = (
+            telemetry.account("main"),
+            telemetry.action("main", LIST_APPS),
+        );
+        Discovery::new("main".into(), Shard::WHOLE, Vec::new(), account, requests)
+    }
+
+    fn at(seconds: u64) -> Moment {
+        Moment {
+            utc: chrono::DateTime::UNIX_EPOCH,
+            mono: Duration::from_secs(seconds),
+        }
+    }
+
+    #[test]
+    fn the_list_is_asked_for_every_hour_and_sooner_after_a_failure() {
+        let mut discovery = discovery();
+        let due = |discovery: &Discovery| discovery.due_at().expect("nobody asks").as_secs();
+        assert!(due(&discovery) == 0 && !discovery.has_ended());
+        let timeout = || Err(Failure::Call(CallError::Timeout(Duration::ZERO)));
+        for (now, next) in [(0, 60), (60, 180), (180, 420)] {
+            assert!(!discovery.ended(timeout(), at(now)));
+            assert_eq!(due(&discovery), next);
+        }
+        assert!(discovery.has_ended(), "well or badly");
+        assert!(discovery.ended(Ok(listed(&[(1, "a")])), at(420)));
+        assert_eq!(due(&discovery), 420 + 3600);
+        let refused = Err(Failure::Call(CallError::Credentials("none".to_owned())));
+        assert!(!discovery.ended(refused, at(4020)));
+        assert_eq!(
+            due(&discovery),
+            4020 + 3600,
+            "it would not help to ask sooner"
+        );
+        discovery.try_again();
+        assert_eq!(due(&discovery), 0);
+    }
+
+    #[test]
+    fn a_reload_forgets_what_is_no_longer_listed() {
+        let mut discovery = discovery();
+        let ids = |discovery: &Discovery| -> Vec<u64> {
+            let apps = discovery.apps().iter();
+            apps.map(|app| app.sdk_app_id).collect()
+        };
+        assert!(discovery.ended(Ok(listed(&[(1, "a"), (2, "b")])), at(0)));
+        assert!(
+            !discovery.ended(Ok(listed(&[(2, "b")])), at(3600)),
+            "nothing is new"
+        );
+        assert_eq!(ids(&discovery), [1, 2]);
+        discovery.begin_anew();
+        assert!(discovery.ended(Ok(listed(&[(2, "b")])), at(3700)));
+        assert_eq!(ids(&discovery), [2]);
     }
 
     #[test]

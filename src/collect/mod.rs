@@ -13,6 +13,7 @@ mod failure;
 mod figures;
 mod jitter;
 mod lane;
+mod listing;
 mod poller;
 mod queue;
 mod quota;
@@ -20,8 +21,8 @@ mod saving;
 mod schedule;
 mod work;
 
-pub(crate) use discovery::find_apps;
 pub use failure::CODES;
+pub(crate) use listing::find_apps;
 pub use poller::{Command, Poller, Tools};
 pub(crate) use quota::{Availability, Permit, Quota};
 pub use work::SetUpError;

@@ -223,7 +223,7 @@ fn nothing(status: &Status, question: &Question) -> Markup {
         article.soft {
             @if !question.search.is_empty() { "Nothing is found by “" (question.search) "”." }
             @else if status.trouble.is_some() { "What is polled cannot be said now; the metrics are served all the same." }
-            @else { "Nothing is polled: the configuration names no app, and no total." }
+            @else { "Nothing is polled: no app is named or found, and no total is asked for." }
         }
     }
 }

@@ -8,8 +8,9 @@ use tracing::error;
 
 use super::{Poller, TURN};
 use crate::clock::Moment;
-use crate::collect::discovery::{Discovery, list};
+use crate::collect::discovery::Discovery;
 use crate::collect::failure::Failure;
+use crate::collect::listing::list;
 use crate::collect::work::{AccountWork, SetUpError};
 use crate::config::Account;
 use crate::error::with_causes;

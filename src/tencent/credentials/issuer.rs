@@ -140,8 +140,8 @@ async fn get(http: &Client, url: Url) -> Result<Zeroizing<Vec<u8>>, Refusal> {
     match status {
         StatusCode::OK if is_whole => Ok(body),
         StatusCode::NOT_FOUND => Err(Refusal::Absent("it has none".to_owned())),
-        status => Err(Refusal::Wrong(format!(
-            "the metadata server answers with HTTP status {}",
+        status => Err(Refusal::Absent(format!(
+            "HTTP status {} instead of a role",
             status.as_u16()
         ))),
     }

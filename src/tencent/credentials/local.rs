@@ -58,9 +58,10 @@ impl Local {
         })
     }
 
-    /// Counts how often the keys have become others.
+    /// How often the keys have become others, by the last look.
     pub(super) fn generation(&self) -> u64 {
-        self.refreshed(|state| state.generation)
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.generation
     }
 
     /// Where is looked, in words.

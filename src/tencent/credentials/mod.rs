@@ -21,7 +21,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use issuing::{Issuing, Order, Stock};
-use local::Local;
+use local::{Found, Local};
 use sts::Sts;
 pub use surroundings::{Surroundings, Variables};
 
@@ -193,22 +193,12 @@ impl Provider {
         matches!(self.look(), Stock::Keys(keys) if *keys != *credentials)
     }
 
-    /// Looks at the files, begins a renewal that is due, and returns the [generation](Provider::generation).
-    pub fn refresh(&self) -> u64 {
-        drop(self.look());
-        self.generation()
-    }
-
-    /// Counts how often the credentials have become others, but for temporary ones that were renewed in time: whoever
-    /// gave up because of them tries again when this rises.
-    pub fn generation(&self) -> u64 {
-        self.local.generation() + self.issuing.revivals()
-    }
-
-    /// How they stand.
-    pub fn standing(&self) -> Standing {
+    /// Looks at the files, begins a renewal that is due, and tells how they stand.
+    pub fn refresh(&self) -> Standing {
+        let base = self.local.current();
+        drop(self.look_from(base.clone()));
         let issued = self.issuing.standing();
-        match self.local.current() {
+        match base {
             Ok(Some(found)) if self.role_with(&found).is_none() => Standing {
                 place: Some(found.place),
                 role: String::new(),
@@ -219,17 +209,25 @@ impl Provider {
         }
     }
 
+    /// Counts how often the credentials have become others by the last look at them, but for temporary ones that were
+    /// renewed in time: whoever gave up because of them tries again when this rises.
+    pub fn generation(&self) -> u64 {
+        self.local.generation() + self.issuing.revivals()
+    }
+
     fn look(&self) -> Stock {
-        let base = match self.local.current() {
-            Ok(base) => base,
-            Err(error) => return Stock::Trouble(error),
-        };
-        let Some(found) = base else {
-            return self.look_at_issuers();
-        };
-        match self.role_with(&found) {
-            None => Stock::Keys(found.credentials),
-            Some(role) => self.issuing.look(Order::Assume(found, role)),
+        self.look_from(self.local.current())
+    }
+
+    /// What there is to sign with, beginning with what is kept on this machine.
+    fn look_from(&self, base: Result<Option<Found>, CredentialsError>) -> Stock {
+        match base {
+            Err(error) => Stock::Trouble(error),
+            Ok(None) => self.look_at_issuers(),
+            Ok(Some(found)) => match self.role_with(&found) {
+                None => Stock::Keys(found.credentials),
+                Some(role) => self.issuing.look(Order::Assume(found, role)),
+            },
         }
     }
 
@@ -247,7 +245,7 @@ impl Provider {
     }
 
     /// The role to take on with keys that were found here.
-    fn role_with(&self, found: &local::Found) -> Option<Role> {
+    fn role_with(&self, found: &Found) -> Option<Role> {
         self.role.clone().or_else(|| found.role.clone())
     }
 

@@ -15,7 +15,7 @@ use crate::tencent::clean::clean_of;
 use crate::tencent::gateway::{Call, Gateway, Service};
 use crate::tencent::http::{self, in_full};
 use crate::tencent::wire::{self, WireError};
-use crate::tencent::{Role, Upstream};
+use crate::tencent::{CredentialSource, Role, Upstream};
 use crate::trust::SystemRoots;
 
 const STS: Service = Service {
@@ -42,7 +42,12 @@ impl Sts {
     pub(super) fn new(upstream: &Upstream, roots: &SystemRoots) -> Self {
         Self {
             endpoint: endpoint(&upstream.endpoint),
-            upstream: upstream.clone(),
+            // Whose keys are used is told with each call, so none is kept here.
+            upstream: Upstream {
+                credentials: CredentialSource::Chain,
+                role: None,
+                ..upstream.clone()
+            },
             roots: roots.clone(),
             gateway: OnceLock::new(),
         }

@@ -111,7 +111,7 @@ async fn a_role_is_taken_on_with_keys_of_the_environment() {
     let provider = stage.chain();
     let (id, _, token) = shown(&provider).await;
     assert!(id.contains("temporary") && token.is_some(), "{id}");
-    let standing = provider.standing();
+    let standing = provider.refresh();
     assert_eq!(standing.place, Some(Place::Environment));
     assert_eq!(standing.role, "usage-reader");
     let expires = stage.clock.now().utc + TimeDelta::seconds(7200);
@@ -150,7 +150,7 @@ async fn a_profile_of_the_command_line_may_name_a_role() {
         r#"{{"secretId":"{SECRET_ID}","secretKey":"{SECRET_KEY}","role-arn":"{ARN}"}}"#
     ));
     assert_ne!(id(&chain).await, SECRET_ID);
-    assert_eq!(chain.standing().role, "usage-reader");
+    assert_eq!(chain.refresh().role, "usage-reader");
 }
 
 #[tokio::test]
@@ -172,14 +172,14 @@ async fn a_machine_without_keys_has_those_of_its_role() {
     let stage = Stage::new(&[], Some(MACHINE_ROLE)).await;
     let provider = stage.chain();
     assert!(id(&provider).await.contains("temporary"));
-    let standing = provider.standing();
+    let standing = provider.refresh();
     assert_eq!(standing.place, Some(Place::CvmRole));
     assert_eq!(standing.role, MACHINE_ROLE);
     assert!(standing.expires.is_some());
     // What is kept on the machine comes first.
     stage.machine.write("etc/credentials", PROFILE);
     assert_eq!(id(&provider).await, "AKIDfake-profile");
-    assert_eq!(provider.standing().expires, None);
+    assert_eq!(provider.refresh().expires, None);
 }
 
 #[tokio::test]
@@ -229,15 +229,15 @@ async fn a_pods_token_is_read_anew_for_each_renewal() {
     stage.servers.set_identity("fake-token-1");
     stage.clock.advance(60);
     let first = id(&provider).await;
-    assert_eq!(provider.standing().place, Some(Place::TkeOidc));
-    assert_eq!(provider.standing().role, "usage-reader");
+    assert_eq!(provider.refresh().place, Some(Place::TkeOidc));
+    assert_eq!(provider.refresh().role, "usage-reader");
 
     fs::write(&token, "fake-token-2\n").expect("a file");
     stage.servers.set_identity("fake-token-2");
     stage.clock.advance(7000);
     renewed(&provider).await;
     assert_ne!(id(&provider).await, first);
-    assert_eq!(provider.standing().failures, 1, "before there was a token");
+    assert_eq!(provider.refresh().failures, 1, "before there was a token");
 
     stage.servers.set_identity("fake-token-3");
     stage.clock.advance(7200);
@@ -258,7 +258,7 @@ async fn what_is_demanded_is_used_and_nothing_else() {
     for place in [Place::Environment, Place::CvmRole, Place::TkeOidc] {
         let provider = stage.provider(CredentialSource::Only(place), None);
         shown(&provider).await;
-        assert_eq!(provider.standing().place, Some(place));
+        assert_eq!(provider.refresh().place, Some(place));
     }
     let profile = stage.provider(CredentialSource::Only(Place::Profile), None);
     assert!(!refused(&profile).await.contains("environment"));
@@ -276,8 +276,8 @@ async fn a_role_can_be_taken_on_with_keys_of_another() {
     let stage = Stage::new(&[], Some(MACHINE_ROLE)).await;
     let provider = stage.provider(CredentialSource::Chain, Some(Role::new(ARN.to_owned())));
     shown(&provider).await;
-    assert_eq!(provider.standing().place, Some(Place::CvmRole));
-    assert_eq!(provider.standing().role, "usage-reader");
+    assert_eq!(provider.refresh().place, Some(Place::CvmRole));
+    assert_eq!(provider.refresh().role, "usage-reader");
 }
 
 #[tokio::test]
@@ -317,7 +317,7 @@ async fn a_failing_renewal_leaves_the_old_keys_until_they_expire() {
         renewed(&provider).await;
         assert_eq!(id(&provider).await, first);
     }
-    let failures = provider.standing().failures;
+    let failures = provider.refresh().failures;
     assert!(failures >= 1, "{failures}");
 
     stage.clock.advance(300);
