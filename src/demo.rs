@@ -9,13 +9,13 @@ use tracing::info;
 use crate::app::{self, AppError, Source};
 use crate::cli::{SimulatorFlags, Storage, WebFlags};
 use crate::clock::Clock;
-use crate::config::{Account, AppConfig, Choice, Config, Item};
+use crate::config::{Account, AppConfig, Config, Item};
 use crate::push::Destination;
 use crate::secret::Secret;
 use crate::simulator::{
-    DEMO_APPS, Handle, Model, Options, REGION, SECRET_ID, SECRET_KEY, Simulator,
+    ACTION_OFFLINE, DEMO_APPS, Handle, Model, Options, REGION, SECRET_ID, SECRET_KEY, Simulator,
 };
-use crate::tencent::action::{INTERACTIVE, INTERACTIVE_TIME};
+use crate::tencent::action::INTERACTIVE;
 use crate::tencent::{CredentialSource, SecretSource, Upstream};
 use crate::web::{self, ListenAddress, PassedSockets};
 use crate::web_config;
@@ -45,10 +45,7 @@ pub async fn demo(
         endpoint = upstream.endpoint(),
         "The upstream of this demo is simulated in this process"
     );
-    let requests_per_second = simulator
-        .requests_per_second
-        .map_or(INTERACTIVE_TIME.requests_per_second, f64::from);
-    let config = config(&upstream, requests_per_second);
+    let config = config(&upstream, &simulator);
     let is_encrypted = web.config_file.as_deref().map(web_config::speaks_tls);
     let scheme = if is_encrypted.transpose()? == Some(true) {
         "https"
@@ -118,10 +115,15 @@ async fn start(
         requests_per_second: flags.requests_per_second,
         ..Options::default()
     };
-    Simulator::start(listener, options, Arc::clone(clock)).map_err(AppError::Simulator)
+    let upstream = Simulator::start(listener, options, Arc::clone(clock));
+    let upstream = upstream.map_err(AppError::Simulator)?;
+    for action in &flags.retired {
+        upstream.retire(action, ACTION_OFFLINE);
+    }
+    Ok(upstream)
 }
 
-fn config(upstream: &Handle, requests_per_second: f64) -> Config {
+fn config(upstream: &Handle, flags: &SimulatorFlags) -> Config {
     let endpoint = upstream
         .endpoint()
         .parse()
@@ -146,8 +148,7 @@ fn config(upstream: &Handle, requests_per_second: f64) -> Config {
             role: None,
         },
         items: vec![Item {
-            choice: Choice::Fixed(&INTERACTIVE_TIME),
-            requests_per_second: Some(requests_per_second),
+            requests_per_second: flags.requests_per_second.map(f64::from),
             ..Item::of(&INTERACTIVE)
         }],
         apps: DEMO_APPS.iter().map(app).collect(),

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser};
 
 use super::Storage;
@@ -10,6 +11,7 @@ use crate::config::duration;
 use crate::history::{self, Wish};
 use crate::log;
 use crate::push::Destination;
+use crate::tencent::Action;
 use crate::usage::Date;
 use crate::web::ListenAddress;
 
@@ -254,6 +256,14 @@ pub struct SimulatorFlags {
     /// Leave idle buckets out of the answers instead of sending zeros
     #[arg(long = "simulator.sparse")]
     pub sparse: bool,
+    /// An action that the simulator refuses as no longer offered; may be repeated
+    #[arg(
+        long = "simulator.retired",
+        value_name = "ACTION",
+        value_delimiter = ',',
+        value_parser = PossibleValuesParser::new(Action::ALL.map(|action| action.name))
+    )]
+    pub retired: Vec<String>,
 }
 
 /// What of the past to write, and where.

@@ -333,13 +333,14 @@ fn demo_keeps_nothing_unless_told_to() {
 
 #[test]
 fn the_simulator_has_its_own_flags() {
-    let expected = |seed, requests_per_second, sparse| SimulatorFlags {
+    let expected = |seed, requests_per_second, sparse, retired: &[&str]| SimulatorFlags {
         seed,
         requests_per_second,
         sparse,
+        retired: retired.iter().map(ToString::to_string).collect(),
     };
     let listen_address = "127.0.0.1:10089".parse().expect("an address");
-    let simulator = expected(1, None, false);
+    let simulator = expected(1, None, false, &[]);
     assert_eq!(
         parsed(&["simulate"]).call,
         Call::Simulate {
@@ -348,13 +349,14 @@ fn the_simulator_has_its_own_flags() {
         }
     );
     let listen_address = ":0".parse().expect("an address");
-    let simulator = expected(7, Some(2), true);
+    let simulator = expected(7, Some(2), true, &["DescribeTrtcInteractiveTime"]);
     let arguments = [
         "simulate",
         "--simulator.listen-address=:0",
         "--simulator.seed=7",
         "--simulator.requests-per-second=2",
         "--simulator.sparse",
+        "--simulator.retired=DescribeTrtcInteractiveTime",
     ];
     assert_eq!(
         parsed(&arguments).call,
@@ -425,6 +427,10 @@ fn usage_errors_say_what_is_wrong() {
         (
             &["simulate", "--simulator.requests-per-second=0"],
             "1..=1000",
+        ),
+        (
+            &["simulate", "--simulator.retired=DescribeTrtc"],
+            "DescribeTrtcUsage, ",
         ),
         (
             &["demo", "--simulator.listen-address=:0"],
