@@ -81,25 +81,22 @@ impl Service {
 
     /// What is used of it in a bucket with these streams. `noise` is about 1, and of this bucket for each service.
     pub(super) fn row(self, streams: Row, parts: &Parts, noise: impl Fn(Self) -> f64) -> Row {
-        let part = |kind: Self, part: f64| {
-            let part = part * noise(kind);
-            resolved(streams).map(|seconds| (seconds as f64 * part) as u64)
-        };
-        let single = || part(Self::RecordingSingle, parts.recorded_single);
-        let multi = || part(Self::RecordingMulti, parts.recorded_multi);
+        let used = resolved(streams);
+        let single = || part_of(used, parts.recorded_single * noise(Self::RecordingSingle));
+        let multi = || part_of(used, parts.recorded_multi * noise(Self::RecordingMulti));
         match self {
             Self::Streaming => streams,
-            Self::Mixing => mixed(part(self, parts.mixed)),
+            Self::Mixing => mixed(part_of(used, parts.mixed * noise(self))),
             Self::RecordingSingle => single(),
             Self::RecordingMulti => multi(),
             Self::Recording => single().beside(multi()),
-            Self::Relaying => {
-                let mut row = Row::default();
-                row[Media::Bandwidth] = bandwidth(&part(self, parts.relayed));
-                row
-            }
+            Self::Relaying => part_of(bandwidth(&used), parts.relayed * noise(self)),
         }
     }
+}
+
+fn part_of(row: Row, part: f64) -> Row {
+    row.map(|figure| (figure as f64 * part) as u64)
 }
 
 /// Old accounts pay one price for all their streams; whoever works on a stream sees what it is. Theirs are small.
@@ -114,16 +111,16 @@ fn mixed(mut row: Row) -> Row {
         row[h265] = (row[video] as f64 * H265) as u64;
         row[h264] = row[video] - row[h265];
     }
-    row[Media::Bandwidth] = bandwidth(&row);
-    row
+    row.beside(bandwidth(&row))
 }
 
-/// What the streams of a bucket take, in kbit/s.
-fn bandwidth(row: &Row) -> u64 {
-    let video = RESOLUTIONS
-        .iter()
-        .map(|&(video, .., kbps)| row[video] * kbps);
-    (row[Media::Audio] * AUDIO_KBPS + video.sum::<u64>()) / BUCKET_SECONDS as u64
+/// What the streams of a bucket take, and nothing else.
+fn bandwidth(row: &Row) -> Row {
+    let kbits = |&(video, .., kbps): &(Media, Media, Media, u64)| row[video] * kbps;
+    let video: u64 = RESOLUTIONS.iter().map(kbits).sum();
+    let mut bandwidth = Row::default();
+    bandwidth[Media::Bandwidth] = (row[Media::Audio] * AUDIO_KBPS + video) / BUCKET_SECONDS as u64;
+    bandwidth
 }
 
 #[cfg(test)]

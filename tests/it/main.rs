@@ -11,6 +11,7 @@ mod demo;
 mod discovery;
 mod disk;
 mod docs;
+mod every_item;
 mod exporter;
 mod healthcheck;
 mod history;
