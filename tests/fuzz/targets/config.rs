@@ -1,8 +1,8 @@
 //! Configuration texts: read without a panic, each problem has its line, no secret is ever repeated, and what `/config`
 //! shows is the configuration itself.
 //!
-//! An input is the text. Whatever stands below a key `credentials` is secret, as another reader of YAML sees it; the
-//! word to look for is [`HUSH`].
+//! An input is the text. Whatever stands below a key `credentials` is secret, as another reader of YAML sees it, but for
+//! the names of roles; the word to look for is [`HUSH`].
 
 #![no_main]
 
@@ -78,7 +78,8 @@ fn stands_in_the_open(text: &str) -> bool {
     while let Some(Ok((event, _))) = parser.next_event() {
         match event {
             Event::Scalar(text, ..) => {
-                let secret = open.iter().any(Level::is_secret);
+                let named = open.last().is_some_and(Level::names_a_role);
+                let secret = open.iter().any(Level::is_secret) && !named;
                 if text.contains(HUSH) && !secret {
                     return true;
                 }
@@ -114,6 +115,11 @@ enum Level {
 impl Level {
     fn is_secret(&self) -> bool {
         matches!(self, Self::Mapping(Some(key)) if key == "credentials")
+    }
+
+    fn names_a_role(&self) -> bool {
+        let names = ["role_arn", "role_session_name"];
+        matches!(self, Self::Mapping(Some(key)) if names.contains(&key.as_str()))
     }
 
     /// A node is complete: it was the value of the last key, or is the next key itself.
