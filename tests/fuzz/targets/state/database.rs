@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 use trtc_exporter::store::{Poll, Store};
-use trtc_exporter::usage::{App, Standing, Target, TimeKey};
+use trtc_exporter::usage::{App, Standing, Target, TimeKey, Unit};
 
 use super::{Date, MEDIA, SETTLE_AFTER, answer, at, contradicts_nothing, obeys_the_rules, today};
 
@@ -89,6 +89,7 @@ fn count_on(mut store: Store, folder: &Path) {
         };
         contradicts_nothing(&restored.ledger);
         let mut standing = Standing::new(
+            Unit::Seconds,
             MEDIA.to_vec(),
             restored.ledger.clone(),
             restored.sums,
