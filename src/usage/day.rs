@@ -161,8 +161,11 @@ impl Day {
     }
 
     /// Marks that an answer for this very date has spoken about `media`, so that later changes count.
-    pub(super) fn open(&mut self, media: &[Media], asked_at: DateTime<Utc>) {
+    pub(super) fn open(&mut self, media: &[Media], source: Source, asked_at: DateTime<Utc>) {
         self.asked_at = Some(asked_at);
+        if self.seconds.is_empty() {
+            self.source = Some(source);
+        }
         for &media in media {
             let index = self.column_index(media);
             self.columns[index].opened = true;
@@ -195,7 +198,7 @@ impl Day {
                 Origin::Stray => {}
             }
         }
-        if origin == Origin::Own || self.source.is_none() && self.asked_at.is_none() {
+        if origin == Origin::Own || self.seconds.is_empty() {
             self.source = Some(source);
         }
         for &(second, values) in rows {

@@ -124,7 +124,7 @@ impl Ledger {
         // Only now: between its dates an answer may seem to have credited what it takes back on the next one.
         self.series.iter_mut().for_each(Series::publish);
         let day = days.entry(date).or_default();
-        day.open(answer.columns(), asked_at);
+        day.open(answer.columns(), answer.source(), asked_at);
         self.settled = self
             .settled
             .max(newest_settled(day, date, asked_at, settling));

@@ -106,6 +106,27 @@ fn a_stray_row_of_another_action_is_left_out() {
 }
 
 #[test]
+fn a_stray_row_after_an_empty_answer_is_no_other_actions() {
+    let mut book = Book::default();
+    book.hear(
+        first_date().pred(),
+        &told(RETIRED, first_date().pred(), &[]),
+    );
+    book.hear(first_date(), &told(RETIRED, first_date(), &[]));
+    let stray = first_date().midnight().plus_seconds(5);
+    let mut answer = Answer::new(vec![Media::Audio]).said_by(RETIRED);
+    answer.push(stray, &[100]).expect("a sane row");
+    book.hear(first_date().pred(), &answer);
+    assert_eq!(book.credited_audio(), 100);
+    let mut answer = Answer::new(vec![Media::Audio]).said_by(RETIRED);
+    answer
+        .push(stray.plus_seconds(300), &[10])
+        .expect("a sane row");
+    book.hear(first_date(), &answer);
+    assert_eq!(book.credited_audio(), 110, "a bucket once seen is not lost");
+}
+
+#[test]
 fn the_words_of_an_early_version_may_be_anybodys() {
     let mut book = Book::default();
     book.hear(
