@@ -1,12 +1,15 @@
 //! The program without an account: `demo` runs the exporter, the same code path, against a simulator in this process over
 //! real HTTP on loopback; `simulate` serves that simulator alone.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tracing::info;
 
 use crate::app::{self, AppError, Source};
+use crate::billing::{Billing, Month, Package, Price, PriceTable, Rate, Ratio};
 use crate::cli::{SimulatorFlags, Storage, WebFlags};
 use crate::clock::Clock;
 use crate::config::{Account, AppConfig, Config, Item};
@@ -17,6 +20,7 @@ use crate::simulator::{
 };
 use crate::tencent::action::INTERACTIVE;
 use crate::tencent::{CredentialSource, SecretSource, Upstream};
+use crate::usage::{Date, Media};
 use crate::web::{self, ListenAddress, PassedSockets};
 use crate::web_config;
 
@@ -45,7 +49,7 @@ pub async fn demo(
         endpoint = upstream.endpoint(),
         "The upstream of this demo is simulated in this process"
     );
-    let config = config(&upstream, &simulator);
+    let config = config(&upstream, &simulator, clock.now().utc);
     let is_encrypted = web.config_file.as_deref().map(web_config::speaks_tls);
     let scheme = if is_encrypted.transpose()? == Some(true) {
         "https"
@@ -123,7 +127,7 @@ async fn start(
     Ok(upstream)
 }
 
-fn config(upstream: &Handle, flags: &SimulatorFlags) -> Config {
+fn config(upstream: &Handle, flags: &SimulatorFlags, now: DateTime<Utc>) -> Config {
     let endpoint = upstream
         .endpoint()
         .parse()
@@ -154,11 +158,42 @@ fn config(upstream: &Handle, flags: &SimulatorFlags) -> Config {
         apps: DEMO_APPS.iter().map(app).collect(),
         found: None,
         total: true,
-        billing: None,
+        billing: Some(billing(Date::of(now))),
     };
     Config {
         poll_interval: POLL_INTERVAL,
         settle_after: Duration::from_secs(15 * 60),
         accounts: vec![account],
+    }
+}
+
+/// What the China site asked per 1,000 minutes in its documentation of 2020 to 2022, and a package for voice and small video
+/// that begins with the month of `today`.
+fn billing(today: Date) -> Billing {
+    let item: Arc<str> = INTERACTIVE.name.into();
+    let mut prices = PriceTable::default();
+    for (media, price) in [
+        (Media::Audio, 7),
+        (Media::VideoSd, 14),
+        (Media::VideoHd, 28),
+        (Media::VideoFullHd, 105),
+    ] {
+        prices.insert(Arc::clone(&item), media, Rate::flat(Price::from(price)));
+    }
+    let ratio = |text: &str| -> Ratio { text.parse().expect("a ratio") };
+    let covered = BTreeMap::from([(Media::Audio, ratio("1")), (Media::VideoSd, ratio("2"))]);
+    let package = Package {
+        name: "voice".into(),
+        minutes: 4_000_000,
+        from: Month::of(today).first(),
+        until: None,
+        renews: None,
+        left: None,
+        items: BTreeMap::from([(item, covered)]),
+    };
+    Billing {
+        currency: "CNY".into(),
+        prices,
+        packages: vec![package],
     }
 }

@@ -1,6 +1,7 @@
 //! The real program against the simulated upstream, and real tools against the program. One binary, to link once.
 
 mod accounts;
+mod bills;
 mod chain;
 mod cli;
 mod clients;
