@@ -3,6 +3,7 @@
 //! Requests run as tasks of their own, as many at once as the rate limit has permits. What comes back within a moment is
 //! saved in one transaction and published together. The loop never waits for the upstream.
 
+mod accounts;
 mod discover;
 mod reload;
 mod succession;
@@ -20,7 +21,6 @@ use tracing::{debug, error, info, warn};
 use self::succession::Retired;
 use super::batch::Batch;
 use super::failure::Failure;
-use super::figures::figures;
 use super::lane::{Attempt, Next, Outcome};
 use super::saving::save_all;
 use super::schedule::Verdict;
@@ -39,9 +39,6 @@ use crate::usage::{ANSWERED_DATES, Answer, Date};
 
 /// The loop turns at least this often, to be seen alive and to notice a new date or a clock that was set.
 const TURN: Duration = Duration::from_secs(5);
-
-/// Figures of whole accounts are made anew once in a poll interval, or so often if that is longer.
-const FIGURES: Duration = Duration::from_secs(60);
 
 /// What the loop can be told.
 #[derive(Debug)]
@@ -447,33 +444,6 @@ impl Poller {
     fn note_ready(&self) {
         if self.unpolled == 0 && self.has_asked_for_lists() {
             self.tools.health.set_ready();
-        }
-    }
-
-    /// Makes the figures of whole accounts anew when it is time; at once when everything was polled for the first time.
-    fn make_figures(&mut self) {
-        let now = self.tools.clock.now().mono;
-        if now < self.figures_at || self.unpolled > 0 {
-            return;
-        }
-        self.figures_at = now + self.config.poll_interval.min(FIGURES);
-        let store = Arc::clone(&self.tools.store);
-        let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
-        let made = self
-            .accounts
-            .iter()
-            .map(|work| figures(work, self.today, &mut store))
-            .collect();
-        match made {
-            Ok(figures) => {
-                self.no_figures = false;
-                self.tools.telemetry.account_figures(figures);
-            }
-            Err(error) if !std::mem::replace(&mut self.no_figures, true) => warn!(
-                error = with_causes(&error),
-                "Costs and packages cannot be told anew; they stay as they are"
-            ),
-            Err(_) => {}
         }
     }
 
