@@ -112,7 +112,7 @@ fn legend(targets: &[TargetStatus]) -> Markup {
     html! {
         @if !seen.is_empty() {
             div.legend.small.soft {
-                @for media in seen { span { i class=(media) {} (title(media.as_str())) } }
+                @for media in seen { span { i class=(colour(media.as_str())) {} (title(media.as_str())) } }
                 span { "minutes per 5-minute bucket, last 24 hours" }
             }
         }
@@ -182,7 +182,7 @@ fn picture(target: &TargetStatus) -> Markup {
     html! {
         svg viewBox=(format!("0 0 {BUCKETS_PER_DAY} {HEIGHT}")) preserveAspectRatio="none" role="img" aria-label=(label) {
             rect.ground width=(BUCKETS_PER_DAY) height=(HEIGHT) {}
-            @for (media, outline) in plot.outlines() { path class=(media) d=(outline) {} }
+            @for (media, outline) in plot.outlines() { path class=(colour(media)) d=(outline) {} }
         }
         figcaption.soft.small.number {
             span { (day_and_time(plot)) } span { (label) } span { "now" }
@@ -240,8 +240,12 @@ fn pages(status: &Status, question: &Question) -> Markup {
 }
 
 /// The name of a media for people.
-fn title(media: &str) -> &str {
-    match media {
+fn title(media: &str) -> String {
+    let (size, codec) = match media.rsplit_once("_h26") {
+        Some((size, version)) => (size, format!(", H.26{version}")),
+        None => (media, String::new()),
+    };
+    let size = match size {
         "audio" => "Audio",
         "video_sd" => "SD video",
         "video_hd" => "HD video",
@@ -250,6 +254,25 @@ fn title(media: &str) -> &str {
         "video_4k" => "4K video",
         "audio_video" => "Audio and video, old price",
         other => other,
+    };
+    format!("{size}{codec}")
+}
+
+/// The classes that give a media its colour: one for its size, whatever the codec, and a paler one for the newer codec.
+fn colour(media: &str) -> &'static str {
+    match media {
+        "audio" => "audio",
+        "video_sd" | "video_sd_h264" => "video_sd",
+        "video_hd" | "video_hd_h264" => "video_hd",
+        "video_full_hd" | "video_full_hd_h264" => "video_full_hd",
+        "video_2k" | "video_2k_h264" => "video_2k",
+        "video_4k" | "video_4k_h264" => "video_4k",
+        "video_sd_h265" => "video_sd pale",
+        "video_hd_h265" => "video_hd pale",
+        "video_full_hd_h265" => "video_full_hd pale",
+        "video_2k_h265" => "video_2k pale",
+        "video_4k_h265" => "video_4k pale",
+        _ => "other",
     }
 }
 
