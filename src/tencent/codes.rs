@@ -18,6 +18,9 @@ pub(super) struct Known {
 /// The code of a request whose timestamp is too far from the upstream's clock.
 pub(super) const SIGNATURE_EXPIRE: &str = "AuthFailure.SignatureExpire";
 
+/// The code of an endpoint that does not know TRTC.
+pub(super) const NO_SUCH_PRODUCT: &str = "NoSuchProduct";
+
 /// The label of codes that say that there is no such action (any more).
 pub(super) const ACTION_RETIRED: &str = "action_retired";
 
@@ -59,7 +62,7 @@ pub(super) const ALL: &[Known] = {
         known_as("ActionOffline",                                     Permanent, Action,  ACTION_RETIRED,                 RETIRED),
         known_as("InvalidAction",                                     Permanent, Action,  ACTION_RETIRED,                 RETIRED),
         known_as("NoSuchVersion",                                     Permanent, Action,  ACTION_RETIRED,                 RETIRED),
-        known_as("NoSuchProduct",                                     Permanent, Action,  ACTION_RETIRED,                 RETIRED),
+        known_as(NO_SUCH_PRODUCT,                                     Permanent, Action,  ACTION_RETIRED,                 RETIRED),
         known_as("UnsupportedOperation",                              Permanent, Action,  ACTION_RETIRED,                 RETIRED),
         known_as("AuthFailure",                                       Permanent, Account, "auth_failure",                 ""),
         known_as("AuthFailure.SecretIdNotFound",                      Permanent, Account, "auth_failure",                 KEY_NOT_FOUND),

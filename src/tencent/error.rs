@@ -151,9 +151,11 @@ impl CallError {
         }
     }
 
-    /// Whether the upstream says that there is no such action any more, so that its successor is to be asked.
+    /// Whether the upstream says that there is no such action any more, so that its successor is to be asked. That it does
+    /// not know the product at all says something about the endpoint instead.
     pub fn is_retirement(&self) -> bool {
         self.label() == codes::ACTION_RETIRED
+            && !matches!(self, Self::Upstream { code, .. } if code == codes::NO_SUCH_PRODUCT)
     }
 
     /// The value of the label `code`, one of [`LABELS`].
@@ -334,6 +336,7 @@ mod tests {
         let with_successor = retired.to_string();
         assert!(with_successor.contains("set `action: DescribeTrtcUsage` or `action: auto`"));
         assert!(retired.is_retirement() && !upstream("InternalError").is_retirement());
+        assert!(!upstream("NoSuchProduct").is_retirement());
         assert_eq!(
             upstream("InternalError").to_string(),
             "the upstream refused: InternalError: m (RequestId r)"
