@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::rows::{self, TargetId};
 use super::{Poll, SaveError, Saved};
-use crate::usage::{Answer, Counted, Date, Day, Media, Sums, Target, final_at};
+use crate::usage::{Answer, Counted, Date, Day, Media, Sums, Target, TimeKey, final_at};
 
 /// The upstream's own figures of a day may be apart by so much and still agree: one kind is rounded as a whole, the other
 /// bucket by bucket.
@@ -121,13 +121,22 @@ pub(super) fn load_sums(
         .map_err(|error| SaveError::reading(error, target, "sum of a day"))
 }
 
-/// The sums of each date of the answer; of a date that is told twice the larger value of each media.
+/// The sums of each date of the answer: its only row, or all of its rows should the upstream tell buckets instead. Of a row
+/// that is told twice the larger value of each media counts.
 fn told(answer: &Answer) -> BTreeMap<Date, Sums> {
-    let mut dates: BTreeMap<Date, Vec<u64>> = BTreeMap::new();
+    let mut rows: BTreeMap<TimeKey, Vec<u64>> = BTreeMap::new();
     for (key, values) in answer.rows() {
-        let day = dates.entry(key.date()).or_insert_with(|| values.to_vec());
-        for (kept, &value) in day.iter_mut().zip(values) {
+        let row = rows.entry(key).or_insert_with(|| values.to_vec());
+        for (kept, &value) in row.iter_mut().zip(values) {
             *kept = value.max(*kept);
+        }
+    }
+    let mut dates: BTreeMap<Date, Vec<u64>> = BTreeMap::new();
+    for (key, values) in rows {
+        let day = dates.entry(key.date());
+        let day = day.or_insert_with(|| vec![0; values.len()]);
+        for (sum, value) in day.iter_mut().zip(values) {
+            *sum = sum.saturating_add(value);
         }
     }
     let columns = answer.columns();

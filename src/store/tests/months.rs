@@ -98,6 +98,18 @@ fn of_a_day_that_is_not_told_the_buckets_count() {
 }
 
 #[test]
+fn an_upstream_that_tells_buckets_has_told_sums() {
+    let (first, last) = (date().pred(), date());
+    let mut store = Store::in_memory().expect("opens");
+    let mut told = sums(last, &[(first, 30_000), (first, 20_000)]);
+    told.answer
+        .push(first.midnight().plus_seconds(300), &[40_000])
+        .expect("a sane row");
+    let saved = save(&mut store, told).reconciled.expect("sums");
+    assert_eq!(saved.month, Counted::new(last, vec![(Media::Audio, 2)]));
+}
+
+#[test]
 fn a_day_that_is_not_final_or_not_of_this_action_is_nobodys_dispute() {
     let (first, last) = (date().pred(), date());
     let mut store = Store::in_memory().expect("opens");

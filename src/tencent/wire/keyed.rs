@@ -57,7 +57,7 @@ pub(super) fn parse<R: Reading>(query: &Query, body: &str) -> Result<Reply, Stri
     if keys.is_some_and(|keys| keys.are_all_unknown(query.action)) {
         return Err("UsageKey names no known column".to_owned());
     }
-    rows.into_reply(response.request_id, response.deprecated)
+    Ok(rows.into_reply(response.request_id, response.deprecated))
 }
 
 /// The fields of `Response`. Rows cannot be read without their key: should that come last, the answer has to be read once

@@ -59,7 +59,7 @@ fn read<R: Reading>(question: &Question<'_>, body: &str) -> Result<Reply, String
     let Some(rows) = response.payload.rows else {
         return Err(format!("neither {} nor an Error in it", question.apps));
     };
-    rows.into_reply(response.request_id, response.deprecated)
+    Ok(rows.into_reply(response.request_id, response.deprecated))
 }
 
 /// What is looked for, and by which names.

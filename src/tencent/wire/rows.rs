@@ -27,8 +27,6 @@ pub(super) struct Rows {
     days: i64,
     /// Whether sums of days were asked for.
     are_sums: bool,
-    /// A row within a day where sums of days were asked for: then all of them may be something else.
-    has_bucket: bool,
     columns: usize,
     answer: Answer,
     left_out: Option<Rejected>,
@@ -50,7 +48,6 @@ impl Rows {
             begin: begin.midnight(),
             days: end.days_since(begin) + 1,
             are_sums: query.since.is_some(),
-            has_bucket: false,
             columns: number,
             answer: match query.since {
                 None => answer,
@@ -79,7 +76,6 @@ impl Rows {
     }
 
     fn add_sum(&mut self, row: &Row) {
-        self.has_bucket |= row.label.key.second_of_day() != 0;
         if (0..self.days).contains(&row.label.key.days_since(self.begin)) {
             self.push(row);
         } else {
@@ -98,10 +94,7 @@ impl Rows {
         mut self,
         request_id: Option<String>,
         deprecated: Option<String>,
-    ) -> Result<Reply, String> {
-        if self.has_bucket {
-            return Err("rows within a day where the sums of days were asked for".to_owned());
-        }
+    ) -> Reply {
         for row in std::mem::take(&mut self.bare_dates) {
             if self.has_times_beside(&row) == Some(&mut true) {
                 self.leave_out(Rejected::DaySum);
@@ -109,12 +102,12 @@ impl Rows {
                 self.push(&row);
             }
         }
-        Ok(Reply {
+        Reply {
             answer: self.answer,
             left_out: self.left_out,
             request_id,
             deprecated,
-        })
+        }
     }
 
     fn push(&mut self, row: &Row) {
