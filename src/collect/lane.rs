@@ -65,7 +65,7 @@ impl Lane {
         self.quota = before.quota.under_limit_of(&self.quota);
     }
 
-    /// Gives up on an attempt whose answer no longer matters.
+    /// An attempt of the lane before this one has ended; its answer no longer matters.
     pub(super) fn abandon(&mut self, attempt: Attempt, now: Moment) {
         self.quota.give_back(attempt.permit, now.mono, false);
     }

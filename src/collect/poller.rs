@@ -110,6 +110,8 @@ struct Ticket {
     lane: LaneId,
     attempt: Attempt,
     asked_at: Moment,
+    /// Whether its answer no longer matters: the lane has other targets since, but the rate limit is the same.
+    is_abandoned: bool,
 }
 
 impl Ticket {
@@ -236,6 +238,7 @@ impl Poller {
                                     lane: lane.id,
                                     attempt,
                                     asked_at: now,
+                                    is_abandoned: false,
                                 },
                             );
                         }
@@ -284,8 +287,8 @@ impl Poller {
         }
     }
 
-    /// Finds back from a finished task to its attempt, which waits to be taken in; one of a lane that a reload has ended
-    /// is forgotten.
+    /// Finds back from a finished task to its attempt, which waits to be taken in; one that was abandoned only gives its
+    /// permit back, and one of a lane that a reload has ended is forgotten.
     fn note_returned(&mut self, joined: Joined) {
         let (id, result) = match joined {
             Ok((id, result)) => (id, result.map_err(Failure::Call)),
@@ -300,6 +303,9 @@ impl Poller {
         };
         let took = at.mono.saturating_sub(ticket.asked_at.mono);
         lane.count_request(took, result.as_ref().err());
+        if ticket.is_abandoned {
+            return lane.lane.abandon(ticket.attempt, at);
+        }
         let poll = result.map(|answer| {
             let TargetWork { item, target, .. } = &lane.targets[ticket.attempt.job.target];
             item.polls.rejected(answer.rejected());

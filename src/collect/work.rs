@@ -24,7 +24,8 @@ use crate::tencent::{Action, CallError, Parameter, Query};
 use crate::trust::SystemRoots;
 use crate::usage::{App, Date, Standing, Target, TimeKey, Unit};
 
-/// Identifies a lane for as long as the process runs, so that an attempt finds back to it after a reload, or not at all.
+/// Identifies a lane for as long as the process runs, so that an attempt finds back to it or, after a reload, to the one
+/// that goes on with its rate limit, or not at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct LaneId(u64);
 
@@ -311,6 +312,7 @@ impl AccountWork {
             );
             if let Some(new) = self.lanes.iter_mut().find(|new| new.action == old.action) {
                 new.lane.resume(old.lane);
+                new.id = old.id;
             }
         }
         for new in self.targets_mut() {

@@ -69,13 +69,13 @@ impl Poller {
             return self.note_ready();
         }
         let name = Arc::clone(&account.account.name);
-        if let Err(error) = self.set_lanes_anew(&name, now) {
+        if let Err(error) = self.set_lanes_anew(&name) {
             error!(account = %name, error = with_causes(&error), "The apps that were found cannot be polled");
         }
     }
 
     /// Polls the apps of an account that are known now by the actions that are known now; what was polled before goes on.
-    pub(super) fn set_lanes_anew(&mut self, name: &str, now: Moment) -> Result<(), SetUpError> {
+    pub(super) fn set_lanes_anew(&mut self, name: &str) -> Result<(), SetUpError> {
         let is_it = |work: &AccountWork| &*work.account.name == name;
         let Some(index) = self.accounts.iter().position(is_it) else {
             return Ok(());
@@ -84,7 +84,7 @@ impl Poller {
         let config = self.config.clone();
         let lanes = self.workshop(&config, &[&account], |workshop| workshop.lanes(&account))?;
         let mut work = self.accounts.remove(index);
-        self.abandon_requests(&mut work, now);
+        self.abandon_requests(&work);
         work.go_on_with(account, lanes);
         self.accounts.insert(index, work);
         self.draw_board();

@@ -5,8 +5,7 @@ use std::sync::{Arc, PoisonError};
 
 use tracing::warn;
 
-use super::Poller;
-use crate::clock::Moment;
+use super::{Poller, Ticket};
 use crate::collect::discovery::Discovery;
 use crate::collect::work::{AccountWork, SetUpError, TargetWork, Workshop, targets};
 use crate::config::{Account, Config};
@@ -30,16 +29,13 @@ impl Poller {
         for account in &config.accounts {
             let old = before.remove(&account.name);
             match (fresh.remove(&account.name), old) {
-                (Some(mut new), Some(mut old)) => {
-                    self.abandon_requests(&mut old, now);
+                (Some(mut new), Some(old)) => {
+                    self.abandon_requests(&old);
                     new.resume(old);
                     self.accounts.push(new);
                 }
                 (new, old) => self.accounts.extend(new.or(old)),
             }
-        }
-        for mut old in before.into_values() {
-            self.abandon_requests(&mut old, now);
         }
         self.config = config;
         self.figures_at = now.mono;
@@ -105,15 +101,12 @@ impl Poller {
         })
     }
 
-    /// The answers to these no longer matter, but the upstream has been asked.
-    pub(super) fn abandon_requests(&mut self, account: &mut AccountWork, now: Moment) {
-        for lane in &mut account.lanes {
-            for (_, ticket) in self
-                .in_flight
-                .extract_if(|_, ticket| ticket.lane == lane.id)
-            {
-                lane.lane.abandon(ticket.attempt, now);
-            }
+    /// The answers to these no longer matter, but they keep their permits: the upstream may not have heard them yet.
+    pub(super) fn abandon_requests(&mut self, account: &AccountWork) {
+        let is_of_it =
+            |ticket: &&mut Ticket| account.lanes.iter().any(|lane| lane.id == ticket.lane);
+        for ticket in self.in_flight.values_mut().filter(is_of_it) {
+            ticket.is_abandoned = true;
         }
     }
 

@@ -36,7 +36,6 @@ impl Poller {
     /// either: it turns out again.
     pub(super) fn go_over(&mut self) {
         let retired: BTreeSet<Retired> = std::mem::take(&mut self.retired).into_iter().collect();
-        let now = self.tools.clock.now();
         let mut accounts = BTreeSet::new();
         for Retired {
             account,
@@ -64,7 +63,7 @@ impl Poller {
             accounts.insert(account);
         }
         for name in accounts {
-            if let Err(error) = self.set_lanes_anew(&name, now) {
+            if let Err(error) = self.set_lanes_anew(&name) {
                 error!(account = %name, error = with_causes(&error), "Cannot go over to the successor yet");
             }
         }
