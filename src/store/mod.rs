@@ -27,6 +27,7 @@ pub use error::{OpenError, SaveError};
 pub use months::Reconciled;
 
 use folder::{Folder, Found};
+use rows::TargetId;
 
 use crate::usage::{Answer, Date, Day, Ledger, Settling, Sums, Target, TimeKey, touched_dates};
 
@@ -423,7 +424,7 @@ fn restore(connection: &Connection, target: &Target, today: Date) -> Result<Rest
     }
     let recently = today.minus_days(ASKED_DAYS)..=today;
     let asked = rows::load_asked(connection, id, target, &recently)?;
-    let month = months::load(connection, id, target)?;
+    let month = month(connection, id, target)?;
     Ok(Restored {
         ledger,
         sums,
@@ -431,6 +432,21 @@ fn restore(connection: &Connection, target: &Target, today: Date) -> Result<Rest
         asked,
         month,
     })
+}
+
+/// What sums of dates came to. Where that is damaged it is as if they had never been asked for: nothing is counted on it.
+fn month(
+    connection: &Connection,
+    id: TargetId,
+    target: &Target,
+) -> Result<Option<(Reconciled, DateTime<Utc>)>, SaveError> {
+    match months::load(connection, id, target) {
+        Err(error @ SaveError::Ledger { .. }) => {
+            warn!(%error, "The sums of its days will be asked for again");
+            Ok(None)
+        }
+        loaded => loaded,
+    }
 }
 
 fn in_transaction<T>(

@@ -64,14 +64,14 @@ impl Counted {
             .iter()
             .filter(|day| day.date() >= first && day.date() > self.through && day.date() <= today);
         let after: u64 = after.map(|day| billable_minutes(day.get(media))).sum();
-        after + counted.map_or(0, |&(_, minutes)| minutes)
+        after.saturating_add(counted.map_or(0, |&(_, minutes)| minutes))
     }
 
     fn add(&mut self, day: &Sums) {
         for media in day.media() {
             let minutes = billable_minutes(day.get(media));
             match self.minutes.iter_mut().find(|(other, _)| *other == media) {
-                Some((_, counted)) => *counted += minutes,
+                Some((_, counted)) => *counted = counted.saturating_add(minutes),
                 None => self.minutes.push((media, minutes)),
             }
         }
@@ -125,6 +125,17 @@ mod tests {
             !month.follow(date("2024-02-08"), &sums),
             "nobody knows the sixth"
         );
+    }
+
+    #[test]
+    fn what_no_month_can_have_saturates() {
+        let absurd = vec![(Media::Audio, u64::MAX)];
+        let mut month = Counted::new(date("2024-02-03"), absurd);
+        let sums = [day("2024-02-05", 60), day("2024-02-04", 60)];
+        let today = date("2024-02-05");
+        assert_eq!(month.up_to(today, Media::Audio, &sums), u64::MAX);
+        assert!(month.follow(date("2024-02-07"), &sums));
+        assert_eq!(month.minutes(), [(Media::Audio, u64::MAX)]);
     }
 
     #[test]

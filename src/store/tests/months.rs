@@ -156,3 +156,24 @@ fn sums_of_an_account_outlive_its_buckets() {
         1
     );
 }
+
+#[test]
+fn a_damaged_month_is_told_anew_and_the_counters_go_on() {
+    let mut store = Store::in_memory().expect("opens");
+    save(&mut store, buckets(date().pred(), &[]));
+    let ledger = save(&mut store, buckets(date(), &[(0, 10_000)])).ledger;
+    for wrong in [
+        "minutes = 'nonsense'",
+        "minutes = '{\"audio\":-1}'",
+        "through = 'nonsense'",
+        "unreconciled_ms = -1",
+    ] {
+        let told = sums(date(), &[(date(), 10_000)]);
+        save(&mut store, told).reconciled.expect("sums");
+        let damage = format!("UPDATE month SET {wrong}");
+        connection(&store).execute(&damage, ()).expect("damaged");
+        let kept = store.restore(&target(App::Total), date().succ());
+        let kept = kept.expect("readable");
+        assert_eq!((kept.ledger, kept.month), (ledger.clone(), None), "{wrong}");
+    }
+}
