@@ -28,9 +28,10 @@ pub(super) fn figures(
 ) -> Result<AccountFigures, SaveError> {
     let account = &work.account;
     let is_sharded = account.items.iter().any(|item| item.shard != Shard::WHOLE);
+    // Prices and packages are the whole account's, and a shard without its sum has only some of its apps.
+    let is_known = account.total || (!is_sharded && !account.apps.is_empty());
     let bill = match &account.billing {
-        // Prices and packages are the whole account's, and a shard without its sum has only some of its apps.
-        Some(billing) if account.total || !is_sharded => Some(bill(work, billing, today, store)?),
+        Some(billing) if is_known => Some(bill(work, billing, today, store)?),
         _ => None,
     };
     let has_both = account.total && !account.apps.is_empty();

@@ -8,7 +8,7 @@ mod discover;
 mod reload;
 mod succession;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -95,8 +95,8 @@ pub struct Poller {
     unpolled: usize,
     /// When the figures of whole accounts are to be made anew.
     figures_at: Duration,
-    /// Whether that failed the last time.
-    no_figures: bool,
+    /// The accounts of which that failed the last time.
+    no_figures: BTreeSet<Arc<str>>,
     /// Items whose action the upstream has retired, and which have a successor.
     retired: Vec<Retired>,
     /// Why state could not be saved when that was last tried.
@@ -153,7 +153,7 @@ impl Poller {
             returned: Batch::new(),
             unpolled: 0,
             figures_at: Duration::ZERO,
-            no_figures: false,
+            no_figures: BTreeSet::new(),
             retired: Vec::new(),
             unsaved: None,
             forgot_on: None,

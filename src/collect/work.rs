@@ -265,6 +265,11 @@ impl Workshop<'_> {
 }
 
 impl AccountWork {
+    /// Whether it is known which apps it has, as far as that can be known: its list was asked for, well or badly.
+    pub(super) fn knows_its_apps(&self) -> bool {
+        self.discovery.as_ref().is_none_or(Discovery::has_ended)
+    }
+
     pub(super) fn targets_mut(&mut self) -> impl Iterator<Item = &mut TargetWork> {
         self.lanes.iter_mut().flat_map(|lane| &mut lane.targets)
     }

@@ -1,8 +1,8 @@
 //! Figures of whole accounts: what belongs to no configured app, what it costs, and how long prepaid minutes last. The
-//! poller sets all of them at once, now and then.
+//! poller sets those of each account, now and then.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
@@ -169,9 +169,20 @@ impl Figures {
         }
     }
 
-    /// Shows these, and nothing else.
-    pub(super) fn set(&self, accounts: Vec<AccountFigures>) {
-        *self.accounts.lock().unwrap_or_else(PoisonError::into_inner) = accounts;
+    /// Shows these in the place of what was shown of the account.
+    pub(super) fn set(&self, figures: AccountFigures) {
+        let mut accounts = self.accounts();
+        accounts.retain(|other| other.account != figures.account);
+        accounts.push(figures);
+    }
+
+    /// Shows those of these accounts only.
+    pub(super) fn retain(&self, is_kept: impl Fn(&str) -> bool) {
+        self.accounts().retain(|figures| is_kept(&figures.account));
+    }
+
+    fn accounts(&self) -> MutexGuard<'_, Vec<AccountFigures>> {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -187,7 +198,7 @@ impl Collector for Figures {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let accounts = self.accounts();
         let families = FAMILIES.iter().map(|family| family.gathered(&accounts));
         families
             .filter(|family| !family.get_metric().is_empty())

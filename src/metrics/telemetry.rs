@@ -141,9 +141,14 @@ impl Telemetry {
         self.sources.get(&[account, item, action])
     }
 
-    /// From now on these are the figures of whole accounts, and no others.
-    pub fn account_figures(&self, accounts: Vec<AccountFigures>) {
-        self.figures.set(accounts);
+    /// From now on these are the figures of their account.
+    pub fn account_figures(&self, figures: AccountFigures) {
+        self.figures.set(figures);
+    }
+
+    /// From now on there are no figures but of these accounts.
+    pub fn only_figures_of(&self, is_kept: impl Fn(&str) -> bool) {
+        self.figures.retain(is_kept);
     }
 
     /// The configuration was read at `unix` seconds.
@@ -352,7 +357,7 @@ mod tests {
                 }],
             }),
         };
-        telemetry.account_figures(vec![figures]);
+        telemetry.account_figures(figures);
         let shown = text(&telemetry);
         for sample in [
             r#"trtc_usage_unassigned_seconds{account="main",item="interactive",media="audio",day="today"} -1.5"#,
@@ -369,7 +374,7 @@ mod tests {
             !shown.contains("trtc_package_end_timestamp_seconds"),
             "it is not known"
         );
-        telemetry.account_figures(Vec::new());
+        telemetry.only_figures_of(|_| false);
         assert!(!text(&telemetry).contains("trtc_cost"));
     }
 

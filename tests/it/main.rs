@@ -1,7 +1,7 @@
 //! The real program against the simulated upstream, and real tools against the program. One binary, to link once.
 
 mod accounts;
-mod bills;
+mod billing;
 mod chain;
 mod cli;
 mod clients;
@@ -19,6 +19,7 @@ mod history;
 mod house;
 mod http;
 mod items;
+mod month;
 mod pki;
 mod ports;
 mod prometheus;

@@ -22,21 +22,20 @@ impl Poller {
         self.figures_at = now + self.config.poll_interval.min(FIGURES);
         let store = Arc::clone(&self.tools.store);
         let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
-        let made = self
-            .accounts
-            .iter()
-            .map(|work| figures(work, self.today, &mut store))
-            .collect();
-        match made {
-            Ok(figures) => {
-                self.no_figures = false;
-                self.tools.telemetry.account_figures(figures);
+        for work in self.accounts.iter().filter(|work| work.knows_its_apps()) {
+            let name = &work.account.name;
+            match figures(work, self.today, &mut store) {
+                Ok(figures) => {
+                    self.no_figures.remove(name);
+                    self.tools.telemetry.account_figures(figures);
+                }
+                Err(error) if self.no_figures.insert(Arc::clone(name)) => warn!(
+                    account = %name,
+                    error = with_causes(&error),
+                    "Costs and packages cannot be told anew; they stay as they are"
+                ),
+                Err(_) => {}
             }
-            Err(error) if !std::mem::replace(&mut self.no_figures, true) => warn!(
-                error = with_causes(&error),
-                "Costs and packages cannot be told anew; they stay as they are"
-            ),
-            Err(_) => {}
         }
     }
 }

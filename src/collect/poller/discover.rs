@@ -8,7 +8,6 @@ use tracing::error;
 
 use super::{Poller, TURN};
 use crate::clock::Moment;
-use crate::collect::discovery::Discovery;
 use crate::collect::failure::Failure;
 use crate::collect::listing::list;
 use crate::collect::work::{AccountWork, SetUpError};
@@ -87,6 +86,7 @@ impl Poller {
         self.abandon_requests(&work);
         work.go_on_with(account, lanes);
         self.accounts.insert(index, work);
+        self.figures_at = Duration::ZERO;
         self.draw_board();
         Ok(())
     }
@@ -107,10 +107,6 @@ impl Poller {
 
     /// Whether every list was asked for once, well or badly.
     pub(super) fn has_asked_for_lists(&self) -> bool {
-        let mut discoveries = self
-            .accounts
-            .iter()
-            .filter_map(|work| work.discovery.as_ref());
-        discoveries.all(Discovery::has_ended)
+        self.accounts.iter().all(AccountWork::knows_its_apps)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use tracing::warn;
 
@@ -15,7 +16,6 @@ use crate::usage::Target;
 impl Poller {
     /// Works by `config` from now on. Accounts that it does not change go on undisturbed; an error changes nothing.
     pub(super) fn reload(&mut self, config: Config) -> Result<(), SetUpError> {
-        let now = self.tools.clock.now();
         let same_pace = config.poll_interval == self.config.poll_interval;
         let changed = |account: &&Account| !same_pace || !self.config.accounts.contains(account);
         let changed: Vec<&Account> = config.accounts.iter().filter(changed).collect();
@@ -37,8 +37,11 @@ impl Poller {
                 (new, old) => self.accounts.extend(new.or(old)),
             }
         }
+        let is_there = |name: &str| config.accounts.iter().any(|account| *account.name == *name);
+        self.tools.telemetry.only_figures_of(is_there);
+        self.no_figures.retain(|name| is_there(name));
         self.config = config;
-        self.figures_at = now.mono;
+        self.figures_at = Duration::ZERO;
         let discoveries = self
             .accounts
             .iter_mut()
