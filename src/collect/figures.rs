@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::work::{AccountWork, TargetWork};
-use crate::billing::{Billing, DailyMinutes, Estimate, Month};
+use crate::billing::{Balance, Billing, DailyMinutes, Estimate, Month, Package};
 use crate::config::Shard;
 use crate::metrics::{AccountFigures, Bill, Cost, PackageFigures, Unassigned};
 use crate::store::{MonthCost, SaveError, Store};
@@ -104,18 +104,20 @@ fn bill(
         media,
         total,
     };
-    let package = |balance: &crate::billing::Balance| PackageFigures {
+    let package = |(balance, package): (&Balance, &Package)| PackageFigures {
         package: Arc::clone(&balance.package),
         minutes_left: balance.left,
         ends_at: balance
             .ends_at
             .map(TimeKey::unix)
             .filter(|&at| at < today.midnight().unix() + FORESEEABLE_SECONDS),
+        expires_at: package.until.map(|until| until.succ().midnight().unix()),
     };
+    let balances = estimate.balances.iter().zip(&billing.packages);
     Ok(Bill {
         currency: Arc::clone(&billing.currency),
         costs: totals.into_iter().map(cost).collect(),
-        packages: estimate.balances.iter().map(package).collect(),
+        packages: balances.map(package).collect(),
     })
 }
 

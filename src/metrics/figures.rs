@@ -67,6 +67,8 @@ pub struct PackageFigures {
     pub minutes_left: u64,
     /// When it will be used up or expire, Unix seconds, if that can be told.
     pub ends_at: Option<i64>,
+    /// When it expires whatever is left, Unix seconds, if it ever does.
+    pub expires_at: Option<i64>,
 }
 
 /// Shows what was last set.
@@ -87,7 +89,7 @@ struct Family {
 /// The values of its labels behind `account`, and its own.
 type Sample = (Vec<String>, f64);
 
-const FAMILIES: [Family; 5] = [
+const FAMILIES: [Family; 6] = [
     Family {
         name: "trtc_cost_estimate_total",
         help: "What usage has cost by the prices of the configuration, in units of the currency. Survives restarts and never falls; \
@@ -110,6 +112,13 @@ const FAMILIES: [Family; 5] = [
         labels: &["account", "package"],
         kind: MetricType::GAUGE,
         samples: |of| packages(of, |package| Some(package.ends_at? as f64)),
+    },
+    Family {
+        name: "trtc_package_expiry_timestamp_seconds",
+        help: "When a package expires by the configuration, whatever is left of it by then. Absent for one that never does.",
+        labels: &["account", "package"],
+        kind: MetricType::GAUGE,
+        samples: |of| packages(of, |package| Some(package.expires_at? as f64)),
     },
     Family {
         name: "trtc_package_minutes_left",

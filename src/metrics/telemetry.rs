@@ -354,6 +354,7 @@ mod tests {
                     package: "starter".into(),
                     minutes_left: 99_000,
                     ends_at: None,
+                    expires_at: Some(1_900_000_000),
                 }],
             }),
         };
@@ -363,6 +364,7 @@ mod tests {
             r#"trtc_usage_unassigned_seconds{account="main",item="interactive",media="audio",day="today"} -1.5"#,
             r#"trtc_cost_estimate_total{account="main",currency="CNY",item="interactive",media="video_hd"} 12.345"#,
             r#"trtc_cost_month_estimate{account="main",currency="CNY",item="interactive",media="video_hd"} 0.007"#,
+            r#"trtc_package_expiry_timestamp_seconds{account="main",package="starter"} 1900000000"#,
             r#"trtc_package_minutes_left{account="main",package="starter"} 99000"#,
         ] {
             assert!(

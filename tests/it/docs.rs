@@ -66,7 +66,7 @@ async fn scrape_of_all_there_is() -> String {
     let home = Home::new();
     let more = "items:\n  - name: interactive\n  - name: relay\nbilling:\n  currency: CNY\n  \
                 prices: { interactive: { audio: 7 } }\n  packages:\n    - name: starter\n      minutes: 100000\n      \
-                from: 2024-01-01\n      items: { interactive: { video_sd: 2 } }";
+                from: 2024-01-01\n      until: 2099-12-31\n      items: { interactive: { video_sd: 2 } }";
     home.configure(&upstream, &[1_400_000_001], more);
     let exporter = Exporter::configured(&home.config(), &home.state()).await;
     exporter.ready().await;
