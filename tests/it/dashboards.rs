@@ -13,18 +13,19 @@ use trtc_exporter::simulator::{
 };
 use trtc_exporter::usage::{App, Date, Media, TimeKey};
 
-use crate::exporter::Exporter;
+use crate::exporter::{Exporter, flag};
 use crate::prometheus_server::Prometheus;
 use crate::upstream::{Home, simulator};
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 
-/// What the dashboards' variables stand for, as Grafana fills them in: an account that has budgets, and all of the rest.
-const VARIABLES: [(&str, &str); 6] = [
+/// What the dashboards' variables stand for, as Grafana fills them in: all there is.
+const VARIABLES: [(&str, &str); 7] = [
     ("$__interval", "1m"),
     ("$__rate_interval", "1m"),
-    ("$account", "demo"),
+    ("$account", "demo|found"),
+    ("$item", ".+"),
     ("$app", ".+"),
     ("$job", "trtc"),
     ("$instance", ".+"),
@@ -49,7 +50,14 @@ async fn every_query_of_the_dashboards_finds_something() {
     let upstream = simulator(busy_account()).await;
     let home = Home::new();
     home.write("trtc-exporter.yml", &configuration(&upstream));
-    let exporter = Exporter::configured(&home.config(), &home.state()).await;
+    let arguments = [
+        flag("--config.file", &home.config()),
+        flag("--storage.path", &home.state()),
+    ];
+    let exporter = Exporter::start_with(arguments, |command| {
+        command.env("TRTC_EXPORTER_METADATA_ENDPOINT", upstream.endpoint());
+    })
+    .await;
     exporter.ready().await;
     let prometheus = Prometheus::start_with(&exporter, &rules(), Some(&past()));
 
@@ -157,11 +165,17 @@ fn app_at_a_single_price(model: &Model) -> u64 {
         .expect("one app in seven is of that kind")
 }
 
+/// An account that has budgets, prices, a package and what is relayed, and one whose keys expire and whose apps are found.
 fn configuration(upstream: &Handle) -> String {
+    let endpoint = upstream.endpoint();
     let mut text = format!(
-        "poll_interval: 1s\naccounts:\n  - name: demo\n    endpoint: {}\n    \
-         credentials: {{ secret_id: {SECRET_ID}, secret_key: {SECRET_KEY} }}\n    apps:\n",
-        upstream.endpoint()
+        "poll_interval: 1s\naccounts:\n  - name: found\n    endpoint: {endpoint}\n    \
+         credentials: {{ from: cvm_role }}\n  - name: demo\n    endpoint: {endpoint}\n    \
+         credentials: {{ secret_id: {SECRET_ID}, secret_key: {SECRET_KEY} }}\n    \
+         items: [{{ name: interactive }}, {{ name: relay }}]\n    \
+         billing:\n      currency: CNY\n      prices: {{ interactive: {{ audio: 7, video_hd: 28 }} }}\n      packages:\n        \
+         - name: starter\n          minutes: 100000000\n          from: 2024-01-01\n          until: 2099-12-31\n          \
+         items: {{ interactive: {{ video_sd: 2 }} }}\n    apps:\n"
     );
     for app in upstream
         .model()

@@ -72,6 +72,7 @@ export const variable = (name, label, query, { regex = "", all: allValue } = {})
 export const choices = [
   prometheus,
   variable("account", "Account", "label_values(trtc_app_info, account)", { all: ".+" }),
+  variable("item", "Item", `label_values(trtc_up{${ACCOUNT}}, item)`, { all: ".+" }),
   variable("app", "App", `query_result(app:trtc_app_info:named{${ACCOUNT}, sdk_app_id!="total"})`, {
     regex: '/app_name="(?<text>[^"]+)".*sdk_app_id="(?<value>[^"]+)"/',
     all: ".+",

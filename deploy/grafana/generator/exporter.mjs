@@ -3,25 +3,30 @@ import { choices, dashboard, heading, line, link, marks, variable } from "./dash
 import {
   GREEN, GREY, ORANGE, RED, fixed, heatmap, instant, mapped, named, ofQuery, range, stat, stateTimeline, table, timeseries,
 } from "./panels.mjs";
-import { ACCOUNT, orNone, withName } from "./promql.mjs";
+import { ACCOUNT, ITEMS, ONLY_APPS, orNone, withName } from "./promql.mjs";
 
 // One process each; several may show the same account.
 const PROCESS = 'job=~"$job", instance=~"$instance"';
 const RAW = `${ACCOUNT}, ${PROCESS}`;
-const APPS = `${ACCOUNT}, sdk_app_id=~"$app|total"`;
-const RAW_ONLY_APPS = `${RAW}, sdk_app_id=~"$app", sdk_app_id!="total"`;
-const RAW_APPS = `${RAW}, sdk_app_id=~"$app|total"`;
+const APPS = `${ITEMS}, sdk_app_id=~"$app|total"`;
+const RAW_ITEMS = `${ITEMS}, ${PROCESS}`;
+const RAW_ONLY_APPS = `${RAW_ITEMS}, ${ONLY_APPS}`;
+const RAW_APPS = `${RAW_ITEMS}, sdk_app_id=~"$app|total"`;
 
 // What was added within one step of the graph. With steps that are long beside the scrape interval, as in `counts`, the bars
 // add up to what happened.
 const perStep = (metric, selector) => `increase(${metric}{${selector}}[$__interval])`;
 
 // What the documentation allows an account to ask in each second, by action.
-const LIMITS = { DescribeTrtcInteractiveTime: 20, DescribeTrtcUsage: 5 };
+const LIMITS = [
+  ['action="DescribeTrtcInteractiveTime"', 20],
+  // All others. That of the list of apps is documented nowhere.
+  ['action!~"DescribeTrtcInteractiveTime|DescribeAppStatList"', 5],
+];
 const requestRate = `sum by (account, action) (rate(trtc_api_requests_total{${RAW}}[$__rate_interval]))`;
-const limit = Object.entries(LIMITS)
-  .map(([action, perSecond]) =>
-    `max by (account, action) (0 * trtc_api_requests_total{${RAW}, action="${action}"} + ${perSecond})`)
+const limit = LIMITS
+  .map(([actions, perSecond]) =>
+    `max by (account, action) (0 * trtc_api_requests_total{${RAW}, ${actions}} + ${perSecond})`)
   .join("\nor ");
 
 // Only codes that occur: all are there from the start, at 0.
@@ -41,8 +46,8 @@ const none = named("none", fixed(GREY));
 const health = line(4,
   [3, stat("Apps that fail", {
     description:
-      "How many apps, the total among them, are not up: their last poll brought no usage, and their figures stand still. " +
-      "The alert TrtcPollFailing fires after 15 minutes; the log says why.",
+      "How many apps, the total among them and each item by itself, are not up: their last poll brought no usage, and " +
+      "their figures stand still. The alert TrtcPollFailing fires after 15 minutes; the log says why.",
     unit: "short",
     thresholds: [[0, GREEN], [1, RED]],
     field: { decimals: 0 },
@@ -145,12 +150,15 @@ const freshness = line(7,
 
 const polls = line(6,
   [12, stateTimeline("Polls, by app", {
-    description: "Whether the last poll of each app succeeded, by trtc_up. While it fails, the app's figures stand still.",
+    description:
+      "Whether the last poll of each app succeeded, of all its items, by trtc_up. While it fails, figures stand still.",
     unit: "short",
     thresholds: [[0, RED], [1, GREEN]],
     states: { 0: ["failing", RED], 1: ["up", GREEN] },
     queries: [
-      range(withName(`max by (account, sdk_app_id) (trtc_up{${RAW_APPS}})`), "{{app_name}}"),
+      range(
+        withName(`min by (account, sdk_app_id) (max by (account, sdk_app_id, item) (trtc_up{${RAW_APPS}}))`),
+        "{{app_name}}"),
     ],
   })],
   [12, timeseries("Failed polls, by code", {
@@ -172,7 +180,7 @@ const upstream = line(7,
     legend: ["mean", "max"],
     queries: [
       range(requestRate, "{{account}} {{action}}"),
-      range(limit, "{{account}} limit"),
+      range(limit, "{{account}} {{action}} limit"),
     ],
     overrides: [
       ofQuery("B", {
@@ -226,7 +234,60 @@ const quota = line(6,
     unit: "short",
     legend: ["mean", "max"],
     queries: [
-      range(`sum by (account, item) (rate(trtc_polls_total{${RAW}}[$__rate_interval])) * 60`, "{{account}} {{item}}"),
+      range(`sum by (account, item) (rate(trtc_polls_total{${RAW_ITEMS}}[$__rate_interval])) * 60`, "{{account}} {{item}}"),
+    ],
+  })],
+);
+
+const access = line(6,
+  [7, table("Actions in use", {
+    description:
+      "By which action each item is asked for: the policy has to allow it. With action: auto it changes when the upstream " +
+      "retires one, which the alert TrtcItemActionChanged tells.",
+    unit: "string",
+    queries: [instant(`max by (account, item, action) (trtc_item_action_info{${RAW_ITEMS}})`, "action")],
+    columns: { account: "Account", item: "Item", action: "Action" },
+    sortBy: [{ displayName: "Account", desc: false }],
+  })],
+  [10, table("Credentials", {
+    description:
+      "Where the keys in use come from, the role they are of, when temporary ones expire, and how many attempts to renew " +
+      "them failed in the last hour. The alert TrtcCredentialsExpire fires when attempts fail for 5 minutes.",
+    unit: "string",
+    queries: [
+      instant(`max by (account, instance, source, role) (trtc_credentials_info{${RAW}})`, "source"),
+      instant(`max by (account, instance) (trtc_credentials_expiry_timestamp_seconds{${RAW}}) * 1000`, "expiry"),
+      instant(`sum by (account, instance) (increase(trtc_credentials_refresh_failures_total{${RAW}}[1h]))`, "failed"),
+    ],
+    columns: {
+      account: "Account",
+      instance: "Exporter",
+      source: "Source",
+      role: "Role",
+      "Value #B": "Expire",
+      "Value #C": "Failed, 1 h",
+    },
+    sortBy: [{ displayName: "Account", desc: false }],
+    overrides: [
+      named("Expire", { unit: "dateTimeAsLocal" }),
+      named("Failed, 1 h", { unit: "short", decimals: 0 }),
+    ],
+  })],
+  [7, table("Discovered apps", {
+    description:
+      "Of accounts whose configuration names no apps: how many the exporter polls because the upstream lists them, and when " +
+      "it last did. It is asked every hour; the alert TrtcAppsNotListed fires after 3 hours without an answer.",
+    unit: "string",
+    field: { noValue: "all are named" },
+    queries: [
+      instant(`max by (account, instance) (trtc_discovered_apps{${RAW}})`, "apps"),
+      instant(`max by (account, instance) (trtc_discovery_last_success_timestamp_seconds{${RAW}} > 0) * 1000`, "listed"),
+    ],
+    columns: { account: "Account", instance: "Exporter", "Value #A": "Apps", "Value #B": "Listed" },
+    sortBy: [{ displayName: "Account", desc: false }],
+    overrides: [
+      named("Apps", { unit: "short", decimals: 0 }),
+      named("Listed", { unit: "dateTimeAsLocal" }),
     ],
   })],
 );
@@ -271,7 +332,9 @@ const counting = line(7,
       "Rows left out of answers because they make no sense: TimeKey unreadable or days away, a negative or absurd value, " +
       "another app than the one asked for. Stays 0 while the upstream keeps to its documentation.",
     ...counts,
-    queries: [range(`sum by (account, item) (${perStep("trtc_usage_rejected_rows_total", RAW)})`, "{{account}} {{item}}")],
+    queries: [
+      range(`sum by (account, item) (${perStep("trtc_usage_rejected_rows_total", RAW_ITEMS)})`, "{{account}} {{item}}"),
+    ],
   })],
 );
 
@@ -351,6 +414,7 @@ export default dashboard({
     health,
     heading("Freshness"), freshness, polls,
     heading("Upstream"), upstream, quota,
+    heading("Access"), access,
     heading("Counting"), counting,
     heading("Process"), process, exporters,
   ],

@@ -1,9 +1,13 @@
-// Pieces of PromQL that several panels need. `account` and `app` are the dashboards' variables.
+// Pieces of PromQL that several panels need. `account`, `item` and `app` are the dashboards' variables.
 
 export const ACCOUNT = 'account=~"$account"';
 
+// The selected items of the selected accounts, which is what usage is looked at by.
+export const ITEMS = `${ACCOUNT}, item=~"$item"`;
+
 // The selected apps, without the total: it is their sum and more.
-export const APPS = `${ACCOUNT}, sdk_app_id=~"$app", sdk_app_id!="total"`;
+export const ONLY_APPS = 'sdk_app_id=~"$app", sdk_app_id!="total"';
+export const APPS = `${ITEMS}, ${ONLY_APPS}`;
 
 // Adds the label app_name, which is the id where the configuration gives no name.
 export const withName = (expr) =>
@@ -12,9 +16,9 @@ export const withName = (expr) =>
 // An account as a whole: its total where it is polled, or else the sum of its apps. `of` makes an expression with the
 // labels account, sdk_app_id and item from a selector.
 export const wholeAccount = (of) => `(
-${indented(`sum by (account, item) (${of(`${ACCOUNT}, sdk_app_id="total"`)})`)}
+${indented(`sum by (account, item) (${of(`${ITEMS}, sdk_app_id="total"`)})`)}
   or
-${indented(`sum by (account, item) (${of(`${ACCOUNT}, sdk_app_id!="total"`)})`)}
+${indented(`sum by (account, item) (${of(`${ITEMS}, sdk_app_id!="total"`)})`)}
 )`;
 
 // All media together. audio_video, the single-price counter, is never added to the others: the larger side counts.

@@ -1,9 +1,9 @@
-// The dashboard for people who pay: what is used, by whom, where the month will end, and what nobody watches.
+// The dashboard for people who pay: what is used, by whom, where the month will end, what it costs, and what nobody watches.
 import { choices, dashboard, heading, line, link, marks } from "./dashboard.mjs";
 import {
   GREEN, GREY, ORANGE, RED, bargauge, fixed, instant, named, ofQuery, range, stat, table, timeseries,
 } from "./panels.mjs";
-import { ACCOUNT, APPS, allMedia, wholeAccount, withName } from "./promql.mjs";
+import { ACCOUNT, APPS, ITEMS, ONLY_APPS, allMedia, wholeAccount, withName } from "./promql.mjs";
 
 const MINUTES = "locale";
 
@@ -34,7 +34,7 @@ const DAY_HAS_BEGUN = "and on () vector((time() + 28800) % 86400) > 600";
 
 const budgetUsed = `(app_media:trtc_usage_month_seconds:forecast or app:trtc_usage_month_seconds:forecast)
   / on (account, sdk_app_id, item, media)
-  trtc_budget_month_seconds{${ACCOUNT}}`;
+  trtc_budget_month_seconds{${ITEMS}}`;
 
 // The whole of the Beijing day that a step lies in, wherever in it: the last word said about it on the next day or, if that
 // is still to come, on the day itself. Both look ahead from 08:00 in Beijing: that is midnight UTC, to which the one step
@@ -45,12 +45,25 @@ const wholeDay = (selector) => `sum by (account, sdk_app_id, item) (last_over_ti
   last_over_time(app_day:trtc_usage_day_seconds:sum{${selector}, day="today"}[24h] offset -16h)
 )[23h59m:1d] offset -8h))`;
 const unwatchedDay = `sum(clamp_min(
-  sum by (account, item) (${wholeDay(`${ACCOUNT}, sdk_app_id="total"`)})
-  - sum by (account, item) (${wholeDay(`${ACCOUNT}, sdk_app_id!="total"`)}), 0))`;
+  sum by (account, item) (${wholeDay(`${ITEMS}, sdk_app_id="total"`)})
+  - sum by (account, item) (${wholeDay(`${ITEMS}, sdk_app_id!="total"`)}), 0))`;
 
-// One row for each app and media that is used at all this month.
-const byAppAndMedia = (expr) => `sum by (account, sdk_app_id, app_name, media) (${withName(`ceil(${expr} / 60)
-and on (account, sdk_app_id, item, media) app_media:trtc_usage_month_seconds:forecast > 0`)})`;
+// One row for each app, item and media that is used at all this month.
+const byAppAndMedia = (minutes) => {
+  const used = `max by (account, sdk_app_id, item, media) (${minutes})
+and on (account, sdk_app_id, item, media) app_media:trtc_usage_month_seconds:forecast > 0`;
+  return `sum by (account, sdk_app_id, app_name, item, media) (${withName(used)})`;
+};
+
+// What media cost, once for each account whatever number of exporters shows it.
+const costs = (metric) => `max by (account, currency, item, media) (${metric})`;
+
+// By how much the estimate rose in the Beijing day that a step lies in, wherever in it: see wholeDay.
+const costOfDay = `sum by (currency, item, media) (last_over_time((
+  ${costs(`increase(trtc_cost_estimate_total{${ITEMS}}[1d] offset -16h)`)}
+)[23h59m:1d] offset -8h)) > 0`;
+
+const ofPackages = (metric) => `max by (account, package) (${metric}{${ACCOUNT}})`;
 
 // The highest of three buckets: one that is late stands at zero until it comes, and would show as a dip.
 const streamsByApp = `max_over_time(app:trtc_streams:avg5m{${APPS}}[15m])`;
@@ -131,7 +144,9 @@ const now = line(9,
     field: {
       links: [{
         title: "Only ${__field.labels.app_name}",
-        url: "/d/trtc-usage?${account:queryparam}&var-app=${__field.labels.sdk_app_id}&${__url_time_range}",
+        url:
+          "/d/trtc-usage?${account:queryparam}&${item:queryparam}&var-app=${__field.labels.sdk_app_id}&" +
+          "${__url_time_range}",
       }],
     },
   })],
@@ -197,18 +212,19 @@ const days = line(9,
 const byAppAndTier = table("Billable minutes, by app and tier", {
   description:
     "As the bill counts: the seconds of a day add up by app and tier and are then rounded up to minutes. The month's are " +
-    "its seconds rounded up once, so at most a minute per day less. Packages and prices are not known here; where this " +
-    "and the bill differ, the bill wins.",
+    "those of its days; its forecast is by seconds, so at most a minute per day less. Where this and the bill differ, the " +
+    "bill wins.",
   unit: MINUTES,
   field: { decimals: 0 },
   queries: [
-    instant(byAppAndMedia(`app_media_day:trtc_usage_day_seconds:max{${APPS}, day="today"}`), "today"),
-    instant(byAppAndMedia(`app_media_day:trtc_usage_day_seconds:max{${APPS}, day="yesterday"}`), "yesterday"),
-    instant(byAppAndMedia(`app_media:trtc_usage_month_seconds:sum{${APPS}}`), "month so far"),
-    instant(byAppAndMedia(`app_media:trtc_usage_month_seconds:forecast{${APPS}}`), "forecast"),
+    instant(byAppAndMedia(`trtc_usage_billable_minutes{${APPS}, day="today"}`), "today"),
+    instant(byAppAndMedia(`trtc_usage_billable_minutes{${APPS}, day="yesterday"}`), "yesterday"),
+    instant(byAppAndMedia(`trtc_usage_month_billable_minutes{${APPS}}`), "month so far"),
+    instant(byAppAndMedia(`ceil(app_media:trtc_usage_month_seconds:forecast{${APPS}} / 60)`), "forecast"),
   ],
   columns: {
     app_name: "App",
+    item: "Item",
     media: "Tier",
     "Value #A": "Today",
     "Value #B": "Yesterday",
@@ -218,6 +234,7 @@ const byAppAndTier = table("Billable minutes, by app and tier", {
   sortBy: [{ displayName: "Month forecast", desc: true }],
   overrides: [
     named("App", { unit: "string" }),
+    named("Item", { unit: "string" }),
     named("Tier", { unit: "string", mappings: [mediaAsText] }),
     named("Month forecast", {
       "custom.cellOptions": { type: "gauge", mode: "basic", valueDisplayMode: "text" },
@@ -246,17 +263,111 @@ const unwatched = timeseries("Usage nobody watches", {
   thresholds: [[0, GREEN], [0.05, RED]],
   drawn: { axisSoftMax: 0.08 },
   field: { min: 0, decimals: 0 },
-  queries: [range(`account:trtc_usage_unwatched:ratio{${ACCOUNT}}`, "{{account}}")],
+  queries: [range(`account:trtc_usage_unwatched:ratio{${ITEMS}}`, "{{account}} {{item}}")],
 });
 
 const bill = line(11, [16, byAppAndTier], [8, [5, budgets], [6, unwatched]]);
+
+const spent = line(9,
+  [4, [4, stat("Cost of the month so far", {
+    description:
+      "What the month has cost so far by the prices and packages of accounts[].billing, in their currency: an estimate. " +
+      "Media without a price are left out.",
+    unit: "locale",
+    field: { decimals: 2, noValue: "no prices", color: { mode: "fixed", fixedColor: "blue" } },
+    queries: [range(`sum by (currency) (${costs(`trtc_cost_month_estimate{${ITEMS}}`)})`, "{{currency}}")],
+  })], [5, stat("Cost, 24 h", {
+    description:
+      "By how much the estimate rose within the last 24 hours. What the upstream tells late counts when it is told.",
+    unit: "locale",
+    field: { decimals: 2, noValue: "no prices", color: { mode: "fixed", fixedColor: "blue" } },
+    queries: [
+      range(`sum by (currency) (${costs(`increase(trtc_cost_estimate_total{${ITEMS}}[1d])`)})`, "{{currency}}"),
+    ],
+  })]],
+  [12, timeseries("Cost per day, by item and tier", {
+    description:
+      "By how much the estimate rose on each Beijing day of the last two weeks; the last bar is today. Days that " +
+      "Prometheus has not seen are missing, and so are media without a price.",
+    unit: "locale",
+    style: "bars",
+    drawn: { barWidthFactor: 0.8, barAlignment: 1 },
+    field: { decimals: 2, noValue: "no prices" },
+    timeFrom: "14d",
+    interval: "1d",
+    legend: ["sum"],
+    queries: [range(costOfDay, "{{item}} {{media}} ({{currency}})")],
+  })],
+  [8, bargauge("Cost of the month, by item and tier", {
+    description: "What the month has cost so far by the prices of accounts[].billing, the dearest first.",
+    unit: "locale",
+    field: { decimals: 2, min: 0, noValue: "no prices", color: { mode: "fixed", fixedColor: "blue" } },
+    queries: [
+      instant(
+        `sort_desc(sum by (currency, item, media) (${costs(`trtc_cost_month_estimate{${ITEMS}}`)}) > 0)`,
+        "{{item}} {{media}} ({{currency}})"),
+    ],
+  })],
+);
+
+const prepaid = line(7,
+  [12, table("Packages", {
+    description:
+      "What is left of prepaid packages, when they will be used up at the pace of the last seven complete days, and when " +
+      "they expire. The alerts TrtcPackageEndsSoon and TrtcPackageExpires tell of the last days.",
+    unit: "string",
+    field: { noValue: "no packages" },
+    queries: [
+      instant(ofPackages("trtc_package_minutes_left"), "left"),
+      instant(`${ofPackages("trtc_package_end_timestamp_seconds")} * 1000`, "end"),
+      instant(`${ofPackages("trtc_package_expiry_timestamp_seconds")} * 1000`, "expiry"),
+    ],
+    columns: {
+      account: "Account",
+      package: "Package",
+      "Value #A": "Minutes left",
+      "Value #B": "Ends",
+      "Value #C": "Expires",
+    },
+    sortBy: [{ displayName: "Ends", desc: false }],
+    overrides: [
+      named("Minutes left", { unit: MINUTES, decimals: 0 }),
+      ...["Ends", "Expires"].map((name) => named(name, { unit: "dateTimeAsLocal" })),
+    ],
+  })],
+  [12, timeseries("Minutes left of packages", {
+    description:
+      "How packages are used up. One that renews jumps up with each month; one that has expired has none left.",
+    unit: MINUTES,
+    field: { decimals: 0, noValue: "no packages" },
+    legend: ["lastNotNull"],
+    queries: [range(ofPackages("trtc_package_minutes_left"), "{{package}}")],
+  })],
+);
+
+const relayed = line(7,
+  [24, timeseries("Relayed bandwidth, by app", {
+    description:
+      "Bandwidth of relaying to CDNs in the newest settled bucket, of accounts that have the item relay. It is no time of " +
+      "use, and in no other panel.",
+    unit: "bps",
+    field: { noValue: "nothing is relayed" },
+    legend: ["mean", "max"],
+    queries: [
+      range(
+        withName(
+          `max by (account, sdk_app_id) (trtc_relay_bandwidth_bits_per_second{${ACCOUNT}, ${ONLY_APPS}})`),
+        "{{app_name}}"),
+    ],
+  })],
+);
 
 export default dashboard({
   uid: "trtc-usage",
   title: "TRTC / Usage",
   description:
-    "What the accounts use, by app and tier, and where the month will end. Days and months are Beijing's, as on the bill. " +
-    "Needs the recording rules of deploy/prometheus/rules.",
+    "What the accounts use and what it costs, by app and tier, and where the month will end. Days and months are Beijing's, " +
+    "as on the bill. Needs the recording rules of deploy/prometheus/rules.",
   from: "now-2d",
   timezone: "Asia/Shanghai",
   variables: choices,
@@ -267,5 +378,10 @@ export default dashboard({
     }),
   ],
   links: [link("Exporter", "trtc-exporter", "How fresh the figures are, and whether polls succeed")],
-  lines: [totals, heading("Account $account", "account"), now, days, bill],
+  lines: [
+    totals,
+    heading("Account $account", "account"), now, days, bill,
+    heading("Costs and packages of $account", "account"), spent, prepaid,
+    heading("Relaying by $account", "account"), relayed,
+  ],
 });

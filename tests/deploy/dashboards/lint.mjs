@@ -1,7 +1,7 @@
 // What types cannot say: rules of this house for dashboards that somebody has to read at night.
 
 // Ids of Grafana's units, of which an unknown one would be shown as a word behind the number.
-const UNITS = ["bytes", "dateTimeAsLocal", "locale", "percentunit", "reqps", "s", "short", "string"];
+const UNITS = ["bps", "bytes", "dateTimeAsLocal", "locale", "percentunit", "reqps", "s", "short", "string"];
 const QUERY_KEYS = [
   "datasource", "editorMode", "expr", "format", "instant", "interval", "legendFormat", "range", "refId",
 ];
