@@ -15,7 +15,7 @@ use crate::usage::{
     App, BUCKET_SECONDS, Beginning, Date, Day, Ledger, Media, Series, Source, Target, TimeKey,
 };
 
-/// For so many days more than buckets the sums of dates of a whole account are kept.
+/// For so many days more than buckets the sums of dates that tell what an account has used are kept.
 const PACKAGE_DAYS: u64 = 400;
 
 /// Key of a target's rows.
@@ -344,9 +344,14 @@ pub(super) fn forget_days_before(
          WHERE EXISTS (SELECT 1 FROM day WHERE target = id AND date <= ?1) AND floor IS NOT NULL",
         [&last],
     )?;
-    // Packages may last a year: what is known of a whole account is kept for longer than what is known of each app.
+    // Packages may last a year: what an account has used is kept for longer than its buckets, app by app where it is not
+    // asked for itself.
     transaction.execute(
-        "DELETE FROM day_sum WHERE date <= ?1 AND (date <= ?2 OR target IN (SELECT id FROM target WHERE app <> ?3))",
+        "DELETE FROM day_sum AS old WHERE date <= ?1 AND (date <= ?2 OR EXISTS
+         (SELECT 1 FROM target AS app
+          JOIN target AS whole ON whole.account = app.account AND whole.item = app.item AND whole.app = ?3
+          JOIN day_sum AS told ON told.target = whole.id AND told.date = old.date
+          WHERE app.id = old.target AND app.id <> whole.id))",
         params![last, date.minus_days(PACKAGE_DAYS).to_string(), App::TOTAL],
     )?;
     // Target by target, or it would have to read every day there is.

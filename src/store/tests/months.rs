@@ -177,3 +177,22 @@ fn a_damaged_month_is_told_anew_and_the_counters_go_on() {
         assert_eq!((kept.ledger, kept.month), (ledger.clone(), None), "{wrong}");
     }
 }
+
+#[test]
+fn sums_of_apps_outlive_their_buckets_where_the_account_has_none_of_its_own() {
+    let mut store = Store::in_memory().expect("opens");
+    let app = target(App::Id(1));
+    let told = Poll {
+        target: app.clone(),
+        ..sums(date(), &[(date().pred(), 10_000), (date(), 10_000)])
+    };
+    save(&mut store, told);
+    save(&mut store, sums(date(), &[(date(), 10_000)]));
+    store.forget_before(date().succ()).expect("forgets");
+    let kept = store.sums(&app, date().pred()).expect("readable");
+    let kept: Vec<_> = kept.iter().map(Sums::date).collect();
+    assert_eq!(kept, [date().pred()], "of that date nobody else tells");
+    let much_later = "2025-05-01".parse().expect("a date");
+    store.forget_before(much_later).expect("forgets");
+    assert_eq!(store.sums(&app, date().pred()).expect("readable"), []);
+}
