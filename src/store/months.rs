@@ -25,7 +25,8 @@ pub struct Reconciled {
     pub disputed: Vec<Date>,
 }
 
-/// Keeps the sums that an answer tells, and what they come to. Of a date that it lacks the buckets are counted.
+/// Keeps the sums that an answer tells, and what they come to. Of a date that it lacks the buckets are counted; the last
+/// date is left out while it is not final.
 pub(super) fn reconcile(transaction: &Transaction<'_>, poll: &Poll) -> Result<Saved, SaveError> {
     let target = &poll.target;
     let id = rows::enter_target(transaction, target, poll.asked_at)?;
@@ -49,8 +50,13 @@ pub(super) fn reconcile(transaction: &Transaction<'_>, poll: &Poll) -> Result<Sa
         }
         counted.push(sums);
     }
+    let last = if poll.asked_at < final_at(poll.date) {
+        poll.date.pred()
+    } else {
+        poll.date
+    };
     let reconciled = Reconciled {
-        month: Counted::of(poll.date, &counted),
+        month: Counted::of(last, &counted),
         unreconciled_ms,
         disputed,
     };

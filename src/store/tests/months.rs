@@ -196,3 +196,14 @@ fn sums_of_apps_outlive_their_buckets_where_the_account_has_none_of_its_own() {
     store.forget_before(much_later).expect("forgets");
     assert_eq!(store.sums(&app, date().pred()).expect("readable"), []);
 }
+
+#[test]
+fn a_date_is_counted_in_when_its_sum_is_final() {
+    let mut store = Store::in_memory().expect("opens");
+    let (first, last) = (date().pred(), date());
+    let mut told = sums(last, &[(first, 60_000), (last, 600_000)]);
+    told.asked_at = at(last.succ(), 9);
+    let saved = save(&mut store, told).reconciled.expect("sums");
+    let month = Counted::new(first, vec![(Media::Audio, 1)]);
+    assert_eq!(saved.month, month, "its buckets know better until then");
+}
