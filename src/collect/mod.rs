@@ -20,10 +20,11 @@ mod quota;
 mod saving;
 mod schedule;
 mod work;
+mod workshop;
 
 pub use failure::CODES;
 pub(crate) use listing::find_apps;
 pub use poller::{Command, Poller, Tools};
 pub(crate) use quota::{Availability, Permit, Quota};
-pub use work::SetUpError;
-pub(crate) use work::targets_of;
+pub use workshop::SetUpError;
+pub(crate) use workshop::targets_of;

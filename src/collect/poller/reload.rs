@@ -8,7 +8,8 @@ use tracing::warn;
 
 use super::{Poller, Ticket};
 use crate::collect::discovery::Discovery;
-use crate::collect::work::{AccountWork, SetUpError, TargetWork, Workshop, targets};
+use crate::collect::work::{AccountWork, TargetWork};
+use crate::collect::workshop::{SetUpError, Workshop, targets};
 use crate::config::{Account, Config};
 use crate::error::with_causes;
 use crate::usage::Target;
