@@ -84,6 +84,26 @@ class Security(unittest.TestCase):
                         self.assertGreater(pod(name)["securityContext"]["fsGroup"], 0)
 
 
+class Roles(unittest.TestCase):
+    """What TKE's webhook for pod identities goes by, in place of a Secret."""
+
+    def test_the_service_account_has_a_role_and_the_pod_no_keys(self):
+        for name in ["helm-role", "kustomize-role"]:
+            with self.subTest(name=name):
+                (account,) = of_kind(name, "ServiceAccount")
+                self.assertEqual(pod(name)["serviceAccountName"], account["metadata"]["name"])
+                annotations = account["metadata"]["annotations"]
+                self.assertTrue(annotations["tke.cloud.tencent.com/role-arn"].startswith("qcs::cam::uin/"))
+                self.assertEqual(annotations["tke.cloud.tencent.com/audience"], "sts.cloud.tencent.com")
+                self.assertFalse([volume for volume in pod(name)["volumes"] if "secret" in volume])
+                for account in yaml.safe_load(configuration(name))["accounts"]:
+                    self.assertEqual(account["credentials"]["from"], "tke_oidc")
+
+    def test_only_they_go_without_keys_from_a_secret(self):
+        without = {name for name in NAMES if not any("secret" in volume for volume in pod(name)["volumes"])}
+        self.assertEqual(without, {"helm-role", "kustomize-role", "helm-bare"})
+
+
 class Wiring(unittest.TestCase):
     def test_what_is_mounted_is_there_and_what_is_there_is_mounted(self):
         for name in NAMES:
@@ -164,7 +184,7 @@ class Wiring(unittest.TestCase):
 
     def test_images_without_other_wishes_are_of_this_version(self):
         version = tomllib.loads((ROOT / "Cargo.toml").read_text())["package"]["version"]
-        for name in ["helm-default", "kustomize-standalone", "kustomize-sharded", "kustomize-sidecar"]:
+        for name in ["helm-default", "kustomize-standalone", "kustomize-role", "kustomize-sharded", "kustomize-sidecar"]:
             with self.subTest(name=name):
                 self.assertEqual(exporter(name)["image"], f"trtc-exporter:{version}")
         self.assertEqual(exporter("helm-rules")["image"], "trtc-exporter:nightly")
