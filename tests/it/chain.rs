@@ -125,7 +125,7 @@ fn says_what_has_happened(called: &Value, usual: f64) {
     let description = annotation("description");
     let said: Option<f64> = description
         .split_once(&format!(
-            "{APP_NAME} (SdkAppId {APP}, account main) has at most "
+            "{APP_NAME} (SdkAppId {APP}, account main, item interactive) has at most "
         ))
         .and_then(|(_, rest)| rest.split(' ').next()?.parse().ok());
     let said = said.unwrap_or_else(|| panic!("nothing of what is usual: {description}"));
