@@ -127,8 +127,9 @@ impl Witness {
                         credited[&media] - credited_then[&media],
                     );
                     if grown != counted {
+                        let dates = self.dates_apart(used, media, told);
                         return Some(format!(
-                            "{used} {media}: has grown by {grown}, counted are {counted}"
+                            "{used} {media}: has grown by {grown}, counted are {counted}; kept are other words of {dates:?}"
                         ));
                     }
                 }
@@ -168,6 +169,21 @@ impl Witness {
             self.finals.insert((item, app, date), sums.clone());
         }
         sums
+    }
+
+    /// The dates of which the exporter keeps other words than the upstream says: what it says, and what is kept.
+    fn dates_apart(&mut self, used: Used, media: Media, told: Told<'_>) -> Vec<(Date, f64, f64)> {
+        let kept = Kept::read(used, told.state);
+        let mut apart = Vec::new();
+        for date in self.first.through(told.today()) {
+            let shown = self.shown_on(used, date, told)[&media];
+            let day = kept.days.get(&date.to_string());
+            let words = day.map_or(0.0, |day| day.sum_ms(media) as f64 / 1000.0);
+            if shown != words {
+                apart.push((date, shown, words));
+            }
+        }
+        apart
     }
 
     /// What is credited while the exporter has the upstream's last word on every date that it can ask for; `None`
