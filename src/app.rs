@@ -18,7 +18,7 @@ use tracing::{error, info, warn};
 use crate::backfill::BackfillError;
 use crate::build_info;
 use crate::cli::{ConfigSource, Storage, WebFlags};
-use crate::clock::{Clock, Moment};
+use crate::clock::Clock;
 use crate::collect::{CODES, Command, Poller, SetUpError, Tools};
 use crate::config::{self, Config, ConfigError, Loaded, Shard};
 use crate::descriptors;
@@ -205,7 +205,7 @@ pub async fn run(
         rustc: build_info::RUSTC,
     };
     let telemetry = Arc::new(Telemetry::new(build, CODES));
-    telemetry.reload_succeeded(seconds(clock.now()));
+    telemetry.reload_succeeded(clock.now().unix_seconds());
     telemetry.shard_is(source.shard().index(), source.shard().count());
     let pusher = destination
         .map(|to| {
@@ -396,7 +396,9 @@ impl Reloader {
     async fn reload(&self) -> Result<(), String> {
         let result = self.try_reload().await;
         match &result {
-            Ok(()) => self.telemetry.reload_succeeded(seconds(self.clock.now())),
+            Ok(()) => self
+                .telemetry
+                .reload_succeeded(self.clock.now().unix_seconds()),
             Err(_) => self.telemetry.reload_failed(),
         }
         // Whoever reads the log or the answer finds the metric as they say.
@@ -485,8 +487,4 @@ impl Signals {
             }
         }
     }
-}
-
-fn seconds(now: Moment) -> f64 {
-    now.utc.timestamp_millis() as f64 / 1000.0
 }

@@ -21,6 +21,13 @@ pub struct Moment {
     pub mono: Duration,
 }
 
+impl Moment {
+    /// Wall-clock time in Unix seconds, as metrics tell it.
+    pub fn unix_seconds(self) -> f64 {
+        self.utc.timestamp_millis() as f64 / 1000.0
+    }
+}
+
 /// Where the shell takes its time from.
 pub trait Clock: Send + Sync + 'static {
     /// Reads both clocks.

@@ -134,8 +134,7 @@ impl Discovery {
         let apps = merged(known, listed);
         self.is_anew = false;
         self.telemetry.apps_found(apps.len());
-        self.telemetry
-            .apps_listed(now.utc.timestamp_millis() as f64 / 1000.0);
+        self.telemetry.apps_listed(now.unix_seconds());
         let are_others = apps != self.apps;
         if are_others {
             info!(account = %self.account, apps = apps.len(), before = self.apps.len(), "Apps found");

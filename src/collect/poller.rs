@@ -347,7 +347,8 @@ impl Poller {
     }
 
     fn note_saved(&mut self) {
-        self.tools.telemetry.saved(seconds(self.tools.clock.now()));
+        let at = self.tools.clock.now().unix_seconds();
+        self.tools.telemetry.saved(at);
         if self.unsaved.take().is_some() {
             info!("State can be saved again; usage of the time between is credited now");
         }
@@ -466,7 +467,8 @@ impl Poller {
         }
     }
 
-    /// Drops old days and packs those that are only kept, once a day. Only after an answer: then the upstream has agreed to our clock, by which they are old.
+    /// Drops old days and packs those that are only kept, once a day. Only after an answer: then the upstream has agreed to
+    /// our clock, by which they are old.
     async fn forget_old_days(&mut self) {
         if self.forgot_on.replace(self.today) == Some(self.today) {
             return;
@@ -499,8 +501,4 @@ fn find(accounts: &mut [AccountWork], id: LaneId) -> Option<&mut LaneWork> {
         .iter_mut()
         .flat_map(|account| &mut account.lanes)
         .find(|lane| lane.id == id)
-}
-
-fn seconds(now: Moment) -> f64 {
-    now.utc.timestamp_millis() as f64 / 1000.0
 }
