@@ -1,5 +1,5 @@
-//! Whether the process does its work: told by the poll loop and by who watches it, asked by probes. What the upstream does is no part of it:
-//! restarting the exporter does not mend the upstream.
+//! Whether the process does its work: told by the poll loop and by who watches it, asked by probes. What the upstream does
+//! is no part of it: restarting the exporter does not mend the upstream.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -163,7 +163,7 @@ fn add(days: &mut DailyMinutes, item: &Arc<str>, sums: &Sums) {
     }
 }
 
-/// From when on days matter: since the month before, or since a package began or was last known.
+/// From when on days matter: since the month before, or since the oldest package began.
 fn first_date(billing: &Billing, today: Date) -> Date {
     let packages = billing.packages.iter().map(|package| package.from);
     let month_before = Month::of(today).pred().first();

@@ -2,8 +2,8 @@
 //!
 //! Today of every target comes first, each at its own phase of the poll interval so that requests are spread evenly. In
 //! the background follow yesterday until its figures are final, once a day the sums of the month's dates, dates that an
-//! outage left without a final answer, and a slow sweep that reads the last 31 dates again once a day. The background gets a small share even when today alone
-//! would fill the rate limit, so that nobody starves.
+//! outage left without a final answer, and a slow sweep that reads the last 31 dates again once a day. The background gets a
+//! small share even when today alone would fill the rate limit, so that nobody starves.
 
 use std::time::Duration;
 

@@ -147,9 +147,7 @@ impl LaneWork {
             self.requests.throttled();
         }
     }
-}
 
-impl LaneWork {
     /// The question that an attempt asks.
     pub(super) fn query(&self, attempt: &Attempt) -> Query {
         let of = &self.targets[attempt.job.target];

@@ -1,6 +1,7 @@
-//! What must survive: ledgers, days and watermarks, in SQLite. A save is one transaction and on disk when it returns, so
-//! that nothing is ever shown which a crash could take back. Merging is the ledger's; this room loads, calls it and keeps.
-//! When somebody else has laid hands on the files, it saves to where the next start will look, or not at all.
+//! What must survive, in SQLite: ledgers, days and watermarks, sums of dates and what months cost, and which items have gone
+//! over to another action. A save is one transaction and on disk when it returns, so that nothing is ever shown which a
+//! crash could take back. Merging is the ledger's; this room loads, calls it and keeps. When somebody else has laid hands
+//! on the files, it saves to where the next start will look, or not at all.
 
 mod archive;
 pub mod codec;
@@ -245,7 +246,8 @@ impl Store {
         self.write(|transaction| costs::keep(transaction, account, currency, costs))
     }
 
-    /// Drops the days before `date`, and makes sure that none of them can be credited a second time.
+    /// Drops the days before `date`, and makes sure that none of them can be credited a second time. Of sums of dates it
+    /// leaves those that tell what an account has used: packages last longer.
     ///
     /// # Errors
     /// When nothing could be saved; then nothing is changed either.
