@@ -35,7 +35,7 @@ pub(super) enum Failure {
     #[error(transparent)]
     NotKept(#[from] SaveError),
     /// Nothing can be saved, so nothing is credited.
-    #[error("the state could not be saved: {0}")]
+    #[error("{0}")]
     NotSaved(Arc<str>),
     /// A bug; it costs this poll only.
     #[error("the poll panicked; this is a bug, please report it")]
