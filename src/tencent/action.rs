@@ -191,10 +191,13 @@ impl Action {
         self.columns.iter().map(|&(_, media)| media)
     }
 
-    /// What a column is that is not among the known ones: a media of its own. A rate would be no such thing.
+    /// What a column is that is not among the known ones: a media of its own. A rate is no such thing, be it among rates or
+    /// among times.
     pub fn media_of_unknown(&self, column: &str) -> Option<Media> {
         match self.unit {
-            Unit::Seconds => Media::of_unknown_column(column),
+            Unit::Seconds => {
+                Media::of_unknown_column(column).filter(|&media| media != Media::Bandwidth)
+            }
             Unit::Bandwidth => None,
         }
     }
@@ -218,6 +221,15 @@ mod tests {
             !sources.contains(&Source::default()),
             "0 stands for none of them"
         );
+    }
+
+    #[test]
+    fn an_unknown_column_is_a_time_unless_it_says_otherwise() {
+        let media = |column| TRTC_USAGE.media_of_unknown(column).map(Media::as_str);
+        assert_eq!(media("8K"), Some("8k"));
+        assert_eq!(media("AudioVideo"), Some("audio_video"));
+        assert_eq!(media("Bandwidth"), None);
+        assert_eq!(RELAY_USAGE.media_of_unknown("8K"), None);
     }
 
     #[test]
