@@ -160,6 +160,11 @@ impl Day {
         self.column(media).is_some_and(|column| column.opened)
     }
 
+    /// Marks that there was an answer for this very date, whatever became of it.
+    pub(super) fn note_asked(&mut self, asked_at: DateTime<Utc>) {
+        self.asked_at = Some(asked_at);
+    }
+
     /// Marks that an answer for this very date has spoken about `media`, so that later changes count.
     pub(super) fn open(&mut self, media: &[Media], source: Source, asked_at: DateTime<Utc>) {
         self.asked_at = Some(asked_at);
@@ -176,27 +181,30 @@ impl Day {
     /// A stray row never replaces a word that came with an answer for this very date. `counts` tells per column whether
     /// a change is credited; otherwise it is entered.
     ///
-    /// Rows of another action than the words that are there either take the place of all of them, when they come with an
-    /// answer for this very date, or are none of its business: side by side, the same usage would stand there twice.
+    /// Rows of another action than the words that are there never come to stand beside them, or the same usage would be there
+    /// twice. With an answer for this very date they take the place of all of them, if they say at least as much: one that
+    /// is late or lacks rows is waited for. `None` when they are not taken in.
     pub(super) fn absorb(
         &mut self,
         media: &[Media],
         rows: &[Row<'_>],
         (origin, source): (Origin, Source),
         counts: &[bool],
-    ) -> (Vec<Change>, Vec<u32>) {
+    ) -> Option<(Vec<Change>, Vec<u32>)> {
+        let says_more = self.says_more(media, rows);
+        if self.is_of_other(source) && (origin == Origin::Stray || says_more) {
+            return None;
+        }
         let columns: Vec<usize> = media
             .iter()
             .map(|&media| self.column_index(media))
             .collect();
         let mut changes = vec![Change::default(); media.len()];
         let mut fresh = Vec::new();
-        if self.source != Some(source) && !self.seconds.is_empty() {
-            match origin {
-                Origin::Own => self.withdraw(&columns, rows, &mut changes, counts),
-                Origin::Stray if self.source.is_some() => return (changes, fresh),
-                Origin::Stray => {}
-            }
+        // Words of an early version may be any action's, this one's most likely.
+        let may_be_others = self.source != Some(source) && origin == Origin::Own;
+        if may_be_others && !says_more {
+            self.withdraw(&columns, rows, &mut changes, counts);
         }
         if origin == Origin::Own || self.seconds.is_empty() {
             self.source = Some(source);
@@ -223,7 +231,18 @@ impl Day {
                 }
             }
         }
-        (changes, fresh)
+        Some((changes, fresh))
+    }
+
+    /// Whether its words are known to come from another action than `source`.
+    pub(super) fn is_of_other(&self, source: Source) -> bool {
+        self.source.is_some_and(|own| own != source) && !self.seconds.is_empty()
+    }
+
+    /// Whether the words on these media are more than those of `rows`, all in all.
+    fn says_more(&self, media: &[Media], rows: &[Row<'_>]) -> bool {
+        let own: u64 = media.iter().map(|&media| self.sum_ms(media)).sum();
+        own > rows.iter().flat_map(|(_, values)| *values).sum()
     }
 
     /// Takes back the words on all buckets that `rows` say nothing about.
