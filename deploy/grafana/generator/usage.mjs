@@ -61,7 +61,7 @@ const costs = (metric) => `max by (account, currency, item, media) (${metric})`;
 // By how much the estimate rose in the Beijing day that a step lies in, wherever in it: see wholeDay.
 const costOfDay = `sum by (currency, item, media) (last_over_time((
   ${costs(`increase(trtc_cost_estimate_total{${ITEMS}}[1d] offset -16h)`)}
-)[23h59m:1d] offset -8h)) > 0`;
+)[23h59m:1d] offset -8h))`;
 
 const ofPackages = (metric) => `max by (account, package) (${metric}{${ACCOUNT}})`;
 
@@ -304,7 +304,7 @@ const spent = line(9,
     field: { decimals: 2, min: 0, noValue: "no prices", color: { mode: "fixed", fixedColor: "blue" } },
     queries: [
       instant(
-        `sort_desc(sum by (currency, item, media) (${costs(`trtc_cost_month_estimate{${ITEMS}}`)}) > 0)`,
+        `sort_desc(sum by (currency, item, media) (${costs(`trtc_cost_month_estimate{${ITEMS}}`)}))`,
         "{{item}} {{media}} ({{currency}})"),
     ],
   })],
