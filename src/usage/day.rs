@@ -191,7 +191,8 @@ impl Day {
         (origin, source): (Origin, Source),
         counts: &[bool],
     ) -> Option<(Vec<Change>, Vec<u32>)> {
-        let says_more = self.says_more(media, rows);
+        let differs = self.source != Some(source) && !self.seconds.is_empty();
+        let says_more = differs && self.says_more(media, rows);
         if self.is_of_other(source) && (origin == Origin::Stray || says_more) {
             return None;
         }
@@ -202,8 +203,7 @@ impl Day {
         let mut changes = vec![Change::default(); media.len()];
         let mut fresh = Vec::new();
         // Words of an early version may be any action's, this one's most likely.
-        let may_be_others = self.source != Some(source) && origin == Origin::Own;
-        if may_be_others && !says_more {
+        if differs && origin == Origin::Own && !says_more {
             self.withdraw(&columns, rows, &mut changes, counts);
         }
         if origin == Origin::Own || self.seconds.is_empty() {
