@@ -1,5 +1,6 @@
 //! Upstream and exporter on a clock that begins hours ago; what was scraped; and the databases that take it in.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -38,6 +39,8 @@ pub(super) struct Past {
     first: Date,
     scraped: String,
     scrapes: Vec<(i64, Scrape)>,
+    /// What the upstream showed when all of it was credited.
+    shown_then: BTreeMap<(App, Media), f64>,
 }
 
 impl Past {
@@ -86,6 +89,7 @@ impl Past {
             upstream,
             scraped: String::new(),
             scrapes: Vec::new(),
+            shown_then: BTreeMap::new(),
         }
     }
 
@@ -229,11 +233,9 @@ impl Past {
                 let scrape = self.exporter.scrape().await;
                 let credited = scrape.sum("trtc_usage_seconds_total", "")
                     - scrape.sum("trtc_usage_overcounted_seconds", "");
-                let all: f64 = [App::Id(APP), App::Total]
-                    .into_iter()
-                    .map(|app| self.truth_of_all(app))
-                    .sum();
-                if entered + credited == all {
+                let shown = self.shown_by_upstream();
+                if entered + credited == shown.values().sum::<f64>() {
+                    self.shown_then = shown;
                     tokio::time::sleep(Duration::from_millis(1_100)).await;
                     return self.record(scrape);
                 }
@@ -260,18 +262,26 @@ impl Past {
         (at(self.scrapes.first()), at(self.scrapes.last()))
     }
 
-    /// What the upstream shows in all dates that it was ever asked for.
+    /// What the upstream showed of all dates that it was ever asked for, when all of it was credited. It goes on while
+    /// others work on what was scraped until then.
     pub(super) fn truth(&self, app: App, media: Media) -> f64 {
-        let today = Date::of(self.clock.now().utc);
-        self.upstream
-            .truth(app, media, self.first.midnight()..today.succ().midnight()) as f64
+        self.shown_then[&(app, media)]
     }
 
-    fn truth_of_all(&self, app: App) -> f64 {
-        INTERACTIVE_TIME
-            .media()
-            .map(|media| self.truth(app, media))
-            .sum()
+    fn shown_by_upstream(&self) -> BTreeMap<(App, Media), f64> {
+        let today = Date::of(self.clock.now().utc);
+        let range = self.first.midnight()..today.succ().midnight();
+        let of = |app| {
+            let range = range.clone();
+            INTERACTIVE_TIME.media().map(move |media| {
+                let shown = self.upstream.truth(app, media, range.clone());
+                ((app, media), shown as f64)
+            })
+        };
+        [App::Id(APP), App::Total]
+            .into_iter()
+            .flat_map(of)
+            .collect()
     }
 
     /// Runs it beside the exporter, by the same clock; returns what it logged.
