@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 
 use super::answer::ABSURD_MS;
-use super::{Date, Media, Source, TimeKey};
+use super::{BUCKET_SECONDS, Date, Media, Source, TimeKey};
 
 /// Whether rows came with an answer for their own date, or strayed into the answer for another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,11 +160,6 @@ impl Day {
         self.column(media).is_some_and(|column| column.opened)
     }
 
-    /// Marks that there was an answer for this very date, whatever became of it.
-    pub(super) fn note_asked(&mut self, asked_at: DateTime<Utc>) {
-        self.asked_at = Some(asked_at);
-    }
-
     /// Marks that an answer for this very date has spoken about `media`, so that later changes count.
     pub(super) fn open(&mut self, media: &[Media], source: Source, asked_at: DateTime<Utc>) {
         self.asked_at = Some(asked_at);
@@ -181,33 +176,33 @@ impl Day {
     /// A stray row never replaces a word that came with an answer for this very date. `counts` tells per column whether
     /// a change is credited; otherwise it is entered.
     ///
-    /// Rows of another action than the words that are there never come to stand beside them, or the same usage would be there
-    /// twice. With an answer for this very date they take the place of all of them, if they say at least as much: one that
-    /// is late or lacks rows is waited for. `None` when they are not taken in.
+    /// The same usage must not stand there twice when another action tells it than the one that the words come from, which
+    /// may label it otherwise. So a row takes the place of all words on its five minutes; words elsewhere give way once the
+    /// answer says at least as much as all that was there, and until then are not lost. Stray rows of another action are
+    /// none of this date's business.
     pub(super) fn absorb(
         &mut self,
         media: &[Media],
         rows: &[Row<'_>],
         (origin, source): (Origin, Source),
         counts: &[bool],
-    ) -> Option<(Vec<Change>, Vec<u32>)> {
-        let differs = self.source != Some(source) && !self.seconds.is_empty();
-        let says_more = differs && self.says_more(media, rows);
-        if self.is_of_other(source) && (origin == Origin::Stray || says_more) {
-            return None;
-        }
+    ) -> (Vec<Change>, Vec<u32>) {
         let columns: Vec<usize> = media
             .iter()
             .map(|&media| self.column_index(media))
             .collect();
         let mut changes = vec![Change::default(); media.len()];
         let mut fresh = Vec::new();
-        // Words of an early version may be any action's, this one's most likely.
-        if differs && origin == Origin::Own && !says_more {
-            self.withdraw(&columns, rows, &mut changes, counts);
+        if self.is_of_other(source) && origin == Origin::Stray {
+            return (changes, fresh);
         }
-        if origin == Origin::Own || self.seconds.is_empty() {
+        if self.seconds.is_empty() {
             self.source = Some(source);
+        } else if self.source != Some(source) && origin == Origin::Own {
+            let is_all_told = !self.says_more(media, rows);
+            if self.give_way(&columns, rows, &mut changes, counts, is_all_told) {
+                self.source = Some(source);
+            }
         }
         for &(second, values) in rows {
             let (index, known) = match self.seconds.binary_search(&second) {
@@ -231,7 +226,7 @@ impl Day {
                 }
             }
         }
-        Some((changes, fresh))
+        (changes, fresh)
     }
 
     /// Whether its words are known to come from another action than `source`.
@@ -245,16 +240,28 @@ impl Day {
         own > rows.iter().flat_map(|(_, values)| *values).sum()
     }
 
-    /// Takes back the words on all buckets that `rows` say nothing about.
-    fn withdraw(
+    /// Takes back the words on other buckets than those of `rows`, but within the same five minutes; all of them if
+    /// `is_all_told`. Whether none is left.
+    fn give_way(
         &mut self,
         columns: &[usize],
         rows: &[Row<'_>],
         changes: &mut [Change],
         counts: &[bool],
-    ) {
+        is_all_told: bool,
+    ) -> bool {
+        let mut is_none_left = true;
         for (index, second) in self.seconds.iter().enumerate() {
             if rows.binary_search_by_key(second, |row| row.0).is_ok() {
+                continue;
+            }
+            let slot = second / BUCKET_SECONDS as u32;
+            let in_slot = rows.binary_search_by_key(&slot, |row| row.0 / BUCKET_SECONDS as u32);
+            if !is_all_told && in_slot.is_err() {
+                let mut words = columns
+                    .iter()
+                    .map(|&column| self.columns[column].words_ms[index]);
+                is_none_left &= words.all(|word| word == 0);
                 continue;
             }
             self.own[index] = false;
@@ -267,6 +274,7 @@ impl Day {
                 }
             }
         }
+        is_none_left
     }
 
     fn insert(&mut self, index: usize, second: u32) {

@@ -110,9 +110,7 @@ impl Ledger {
                 })
                 .collect();
             let said = (origin, answer.source());
-            let Some((changes, fresh)) = day.absorb(answer.columns(), &rows, said, &counts) else {
-                continue;
-            };
+            let (changes, fresh) = day.absorb(answer.columns(), &rows, said, &counts);
             self.credit(answer.columns(), &changes, &counts);
             if counts.contains(&true) {
                 let midnight = row_date.midnight();
@@ -126,11 +124,6 @@ impl Ledger {
         // Only now: between its dates an answer may seem to have credited what it takes back on the next one.
         self.series.iter_mut().for_each(Series::publish);
         let day = days.entry(date).or_default();
-        if day.is_of_other(answer.source()) {
-            // It has not caught up with the action before it.
-            day.note_asked(asked_at);
-            return merged;
-        }
         day.open(answer.columns(), answer.source(), asked_at);
         self.settled = self
             .settled

@@ -12,6 +12,6 @@ pub enum Unit {
 }
 
 /// The action that an answer comes from, by a number that state knows it by. Two actions may label or cut the same usage
-/// differently, so what one of them says about a date takes the place of all that another one has said about it.
+/// differently, so what one of them says about a date takes the place of what another one has said about it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Source(pub u8);
