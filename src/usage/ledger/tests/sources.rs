@@ -18,6 +18,14 @@ fn told(source: Source, date: Date, usage: &[u64]) -> Answer {
 }
 
 impl Book {
+    /// One whose first sight was the date before, without usage.
+    fn begun() -> Self {
+        let mut book = Self::default();
+        let before = first_date().pred();
+        book.hear(before, &told(RETIRED, before, &[]));
+        book
+    }
+
     fn hear(&mut self, date: Date, answer: &Answer) {
         self.ledger
             .merge(&mut self.days, date, answer, noon(date), SETTLING);
@@ -32,11 +40,7 @@ impl Book {
 
 #[test]
 fn what_another_action_says_takes_the_place_of_what_was_said() {
-    let mut book = Book::default();
-    book.hear(
-        first_date().pred(),
-        &told(RETIRED, first_date().pred(), &[]),
-    );
+    let mut book = Book::begun();
     book.hear(first_date(), &told(RETIRED, first_date(), &[100, 200, 300]));
     book.hear(
         first_date(),
@@ -62,11 +66,7 @@ fn what_another_action_says_takes_the_place_of_what_was_said() {
 
 #[test]
 fn an_action_that_lags_behind_is_waited_for() {
-    let mut book = Book::default();
-    book.hear(
-        first_date().pred(),
-        &told(RETIRED, first_date().pred(), &[]),
-    );
+    let mut book = Book::begun();
     book.hear(first_date(), &told(RETIRED, first_date(), &[100, 200, 300]));
     book.hear(first_date(), &told(SUCCESSOR, first_date(), &[100, 200]));
     let series = *book.ledger.series(Media::Audio).expect("entered");
@@ -91,11 +91,7 @@ fn told_alike(date: Date, usage: &[(i64, u64)]) -> Answer {
 
 #[test]
 fn an_answer_that_lacks_rows_takes_none_away() {
-    let mut book = Book::default();
-    book.hear(
-        first_date().pred(),
-        &told(RETIRED, first_date().pred(), &[]),
-    );
+    let mut book = Book::begun();
     book.hear(first_date(), &told(RETIRED, first_date(), &[100, 200, 300]));
     book.hear(
         first_date(),
@@ -115,11 +111,7 @@ fn an_answer_that_lacks_rows_takes_none_away() {
 
 #[test]
 fn an_answer_that_says_less_of_each_bucket_is_believed() {
-    let mut book = Book::default();
-    book.hear(
-        first_date().pred(),
-        &told(RETIRED, first_date().pred(), &[]),
-    );
+    let mut book = Book::begun();
     book.hear(first_date(), &told(RETIRED, first_date(), &[100, 200, 300]));
     book.hear(
         first_date(),
@@ -134,11 +126,7 @@ fn an_answer_that_says_less_of_each_bucket_is_believed() {
 
 #[test]
 fn an_action_that_has_nothing_to_say_takes_nothing_away() {
-    let mut book = Book::default();
-    book.hear(
-        first_date().pred(),
-        &told(RETIRED, first_date().pred(), &[]),
-    );
+    let mut book = Book::begun();
     book.hear(first_date(), &told(RETIRED, first_date(), &[100]));
     book.hear(first_date(), &told(SUCCESSOR, first_date(), &[]));
     assert_eq!(book.credited_audio(), 100);
@@ -146,11 +134,7 @@ fn an_action_that_has_nothing_to_say_takes_nothing_away() {
 
 #[test]
 fn a_stray_row_of_another_action_is_left_out() {
-    let mut book = Book::default();
-    book.hear(
-        first_date().pred(),
-        &told(RETIRED, first_date().pred(), &[]),
-    );
+    let mut book = Book::begun();
     book.hear(first_date(), &told(RETIRED, first_date(), &[100]));
     // The last bucket of the day before, labelled with its end.
     let astray = told(SUCCESSOR, first_date(), &[100]);
@@ -160,11 +144,7 @@ fn a_stray_row_of_another_action_is_left_out() {
 
 #[test]
 fn a_stray_row_after_an_empty_answer_is_no_other_actions() {
-    let mut book = Book::default();
-    book.hear(
-        first_date().pred(),
-        &told(RETIRED, first_date().pred(), &[]),
-    );
+    let mut book = Book::begun();
     book.hear(first_date(), &told(RETIRED, first_date(), &[]));
     let stray = first_date().midnight().plus_seconds(5);
     let mut answer = Answer::new(vec![Media::Audio]).said_by(RETIRED);
@@ -181,11 +161,7 @@ fn a_stray_row_after_an_empty_answer_is_no_other_actions() {
 
 #[test]
 fn the_words_of_an_early_version_may_be_anybodys() {
-    let mut book = Book::default();
-    book.hear(
-        first_date().pred(),
-        &told(RETIRED, first_date().pred(), &[]),
-    );
+    let mut book = Book::begun();
     book.hear(first_date(), &told(RETIRED, first_date(), &[100, 200]));
     for day in book.days.values_mut() {
         *day = std::mem::take(day).said_by(None);
