@@ -21,8 +21,7 @@ pub struct MonthError;
 impl Month {
     /// The month that `date` lies in.
     pub fn of(date: Date) -> Self {
-        let first =
-            NaiveDate::from_num_days_from_ce_opt(date.number()).and_then(|date| date.with_day(1));
+        let first = NaiveDate::from_num_days_from_ce_opt(date.first_of_month().number());
         Self {
             first: first.unwrap_or(NaiveDate::MIN),
         }
